@@ -1,0 +1,27 @@
+"""The one clock. Nobody else reads the time: verbs take `now=` and fall back on this.
+
+In demo and tests it adds the pretend Stripe's offset, so advancing the sandbox's month moves ours.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Source = Callable[[], datetime]
+
+
+def _system() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Clock:
+    source: Source = staticmethod(_system)
+
+
+def now() -> datetime:
+    """The present moment: aware, UTC."""
+    return _Clock.source()
+
+
+def use(source: Source | None) -> None:
+    """Read the time from `source` from now on; None: from the system again."""
+    _Clock.source = staticmethod(source or _system)  # type: ignore[assignment]  # a plain function kept on the class
