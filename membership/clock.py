@@ -24,4 +24,4 @@ def now() -> datetime:
 
 def use(source: Source | None) -> None:
     """Read the time from `source` from now on; None: from the system again."""
-    _Clock.source = staticmethod(source or _system)  # type: ignore[assignment]  # a plain function kept on the class
+    _Clock.source = staticmethod(source or _system)
