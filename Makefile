@@ -88,6 +88,7 @@ bench: dev ## ratios against a floor measured in the same run: a table, bench/re
 migration: dev ## a new numbered migration from the models: make migration m="outlets gain a link"
 	@[ -n "$(m)" ] || { echo 'Say what changes: make migration m="outlets gain a link"' >&2; exit 1; }
 	@$(BIN)/python -m tests.databases "$(m)"
+	@$(BIN)/ruff check --quiet --fix migrations && $(BIN)/ruff format --quiet migrations
 
 requirements: dev ## pin requirements*.in anew, with hashes
 	$(BIN)/$(COMPILE) --custom-compile-command "make requirements" requirements.in --output-file requirements.txt --upgrade

@@ -1,0 +1,318 @@
+"""What every test may ask for: app, client, database, real_database, stripe, mailbox, at.
+
+Isolation: one app and one migrated database per kind and process; each test has one connection in an outer
+transaction that is rolled back. A commit inside ends a savepoint. `real_database` is for races and locks.
+After every test that had a database, the books must still hold: `ledger.check() == []`.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+try:
+    from membership import clock
+    from membership.app import create_app
+    from membership.db import db
+    from membership.domain import ledger
+    from tests import databases as builder
+    from tests.mail_server import MailServer
+    from tests.postgres_server import PostgresServer
+    from tests.reader import Reader
+    from tests.wsgi_adapter import WSGIAdapter
+except ImportError as error:  # the app is being written: tests without it can run already
+    print("conftest:", error)
+    db = None
+
+CI = os.environ.get("CI") == "true"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+# A session that is given a connection keeps to savepoints of its own; given an engine, this changes nothing.
+if db:
+    db.session.session_factory.kw["join_transaction_mode"] = "create_savepoint"
+
+
+# The run: which databases, which server, no network
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--db", choices=["sqlite", "postgresql", "both"], default="sqlite", help="which databases"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    sys.addaudithook(_stay_home)
+
+
+def _stay_home(event: str, args: tuple[Any, ...]) -> None:
+    """No test reaches past this machine: the connection is refused before it is tried."""
+    host = None
+    if event == "socket.connect" and isinstance(args[1], tuple):
+        host = args[1][0]
+    elif event == "socket.getaddrinfo":
+        host = args[0].decode() if isinstance(args[0], bytes) else args[0]
+    if host and host not in LOOPBACK and host not in os.environ.get("TEST_DATABASE_URL", ""):
+        raise ConnectionRefusedError(f"tests stay on this machine; this one wanted {host}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--db")
+        kinds = ("sqlite", "postgresql") if chosen == "both" else (chosen,)
+        metafunc.parametrize("database", kinds, indirect=True, scope="session")
+
+
+class Server:
+    """The PostgreSQL of this run: TEST_DATABASE_URL, else one of our own, started when first asked for."""
+
+    def __init__(self, url: str | None) -> None:
+        self.url = url or os.environ.get("TEST_DATABASE_URL")
+        self.own: "PostgresServer | None" = None
+
+    def __call__(self) -> str:
+        if self.url is None:
+            try:
+                self.own = PostgresServer()
+            except (OSError, RuntimeError) as error:
+                missing(f"no PostgreSQL server: {error}")
+            self.url = self.own.url
+        return self.url
+
+    def stop(self) -> None:
+        if self.own:
+            self.own.stop()
+
+
+def missing(reason: str) -> None:
+    """What cannot run says why; in CI nothing may be left out."""
+    if CI:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+SERVER = pytest.StashKey[Server]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """With several processes (pytest-xdist) one server serves them all; the first process owns it."""
+    if node.config.getoption("--db") != "sqlite":
+        server = node.config.stash.setdefault(SERVER, Server(None))
+        try:
+            node.workerinput["postgres"] = server()
+        except pytest.skip.Exception:
+            node.workerinput["postgres"] = None  # each process says why
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SERVER in config.stash:
+        config.stash[SERVER].stop()
+
+
+@pytest.fixture(scope="session")
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[builder.Databases]":
+    given = getattr(request.config, "workerinput", {}).get("postgres")
+    server = request.config.stash.setdefault(SERVER, Server(given))
+    made = builder.Databases(tmp_path_factory.mktemp("databases"), server)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest) -> str:
+    """The kind this test runs on: "sqlite" or "postgresql"."""
+    return request.param
+
+
+# One app per kind, joined to the pretend Stripe and to a mail server of our own
+
+
+class Switchboard:
+    """Where the app's Stripe calls go: to the sandbox of the test that runs, and nowhere else."""
+
+    def __init__(self) -> None:
+        self.sandbox: Any = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        assert self.sandbox is not None, "this test calls Stripe: let it ask for the `stripe` fixture"
+        return self.sandbox.wsgi(environ, start_response)
+
+
+@dataclass
+class Apps:
+    """Makes apps for tests; the one on the shared database of a kind is made once."""
+
+    databases: "builder.Databases"
+    switchboard: Switchboard
+    mail_url: str
+
+    def __post_init__(self) -> None:
+        self.shared: dict[tuple[Any, ...], Flask] = {}
+        self.urls: dict[str, str] = {}
+
+    def on(self, url: str, **more: str) -> Flask:
+        """A new app on this database."""
+        calls = requests.Session()
+        calls.mount(builder.ENVIRONMENT["STRIPE_API_BASE"], WSGIAdapter(self.switchboard))
+        app = create_app(builder.settings(url, MAIL_URL=self.mail_url, **more), stripe_session=calls)
+        app.test_client_class = Reader
+        return app
+
+    def on_shared(self, kind: str, more: dict[str, str]) -> Flask:
+        key = (kind, *sorted(more.items()))
+        if key not in self.shared:
+            if kind not in self.urls:
+                self.urls[kind] = self.databases.fresh(kind)
+            self.shared[key] = self.on(self.urls[kind], **more)
+        return self.shared[key]
+
+    def close(self) -> None:
+        for app in self.shared.values():
+            close_engines(app)
+
+
+def close_engines(app: Flask) -> None:
+    for engine in db._app_engines[app].values():
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def mail_server() -> "Iterator[MailServer]":
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def apps(databases: "builder.Databases", mail_server: "MailServer") -> Iterator[Apps]:
+    made = Apps(databases, Switchboard(), mail_server.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def app(database: str, apps: "Apps", request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The app in its context. @pytest.mark.settings(GRACE_DAYS="3") gives one with other settings."""
+    marker = request.node.get_closest_marker("settings")
+    app = apps.on_shared(database, marker.kwargs if marker else {})
+    engines = db._app_engines[app]
+    engine = engines[None]
+    with engine.connect() as connection:
+        outer = connection.begin()
+        engines[None] = connection
+        try:
+            with app.app_context():
+                yield app
+                check_books(request)
+                db.session.remove()
+        finally:
+            engines[None] = engine
+            clock.use(None)
+            outer.rollback()
+
+
+def check_books(request: pytest.FixtureRequest) -> None:
+    """The ledger after the test, as the test left it; a refused statement is rolled back first."""
+    if request.node.get_closest_marker("no_ledger_check"):
+        return
+    try:
+        breaches = ledger.check()
+    except SQLAlchemyError:
+        db.session.rollback()
+        breaches = ledger.check()
+    assert breaches == []
+
+
+@pytest.fixture
+def client(app: Flask) -> "Reader":
+    """A browser without JavaScript that refuses broken pages; app.test_client() is another one."""
+    return app.test_client()
+
+
+# Real connections, for races and locks
+
+
+@dataclass
+class RealDatabase:
+    """An app on a database of its own. `kind` is sqlite or postgresql."""
+
+    app: Flask
+    kind: str
+    url: str
+
+    def together(self, *calls: Callable[[], Any]) -> list[Any]:
+        """Run the calls at the same moment, each in a thread, app context and connection of its own.
+
+        Gives what each returned, or the exception it raised.
+        """
+        answers: list[Any] = [None] * len(calls)
+        start = threading.Barrier(len(calls))
+
+        def run(place: int, call: Callable[[], Any]) -> None:
+            with self.app.app_context():
+                start.wait(timeout=10)
+                try:
+                    answers[place] = call()
+                except Exception as error:  # noqa: BLE001 - the test looks at it
+                    answers[place] = error
+
+        threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(timeout=60)
+            assert not thread.is_alive(), "a call is still waiting after a minute: a lock nobody lets go"
+        return answers
+
+
+@pytest.fixture
+def real_database(database: str, apps: "Apps", request: pytest.FixtureRequest) -> Iterator[RealDatabase]:
+    """What is committed here stays, for this test: nothing is rolled back and every connection is real."""
+    url = apps.databases.fresh(database)
+    app = apps.on(url)
+    with app.app_context():
+        try:
+            yield RealDatabase(app, database, url)
+            check_books(request)
+        finally:
+            clock.use(None)
+            db.session.remove()
+            close_engines(app)
+            apps.databases.drop(url)
+
+
+# The world around: time, mail, Stripe
+
+
+@pytest.fixture
+def at() -> Iterator[Callable[[datetime | str], datetime]]:
+    """at("2026-03-01 10:00") or at(moment): our clock stands there until the next call."""
+
+    def move(moment: datetime | str) -> datetime:
+        if isinstance(moment, str):
+            moment = datetime.fromisoformat(moment)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        clock.use(lambda: moment)
+        return moment
+
+    yield move
+    clock.use(None)
+
+
+@pytest.fixture
+def mailbox(mail_server: "MailServer") -> list[EmailMessage]:
+    """The mails that arrived by SMTP during this test, oldest first, parsed."""
+    mail_server.received.clear()
+    return mail_server.received
