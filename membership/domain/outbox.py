@@ -1,0 +1,197 @@
+"""Mails that are waiting to go, written in the same transaction as the fact they tell of.
+
+One mail per fact: the key says which fact ("receipt:ch_123"), and queueing it again does nothing. Recipient
+and context are locked under the outbox key and forgotten once the mail is sent; keys, errors and templates
+stand in the clear and must not name a person.
+
+A worker claims a mail with a token of its own and a lease; only the holder of the token may say how it went,
+so a worker that comes back from the dead changes nothing. A mail that fails is tried again ever later and is
+dead after twelve tries, or at once when it failed for good; staff may queue it again.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Index, String, and_, func, or_, select, text, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from membership import clock, vault
+from membership.db import Base, db, insert_once
+from membership.errors import N_, Conflict, NotFound
+
+MOST_TRIES = 12
+LEASE = timedelta(minutes=3)
+_LONGEST_WAIT = timedelta(hours=6)
+_DEAD_KEPT = timedelta(days=30)
+_WAITING = text("sent_at IS NULL AND NOT dead")
+
+
+class Email(Base):
+    """One mail. `sealed` is {"to", "context"} under the outbox key, None once it is sent."""
+
+    __tablename__ = "outbox_emails"
+    __table_args__ = (
+        Index("ix_outbox_emails_waiting", "not_before", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    )
+
+    dedupe_key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    template: Mapped[str] = mapped_column(String(80))
+    locale: Mapped[str] = mapped_column(String(20))
+    sealed: Mapped[bytes | None]
+    queued_at: Mapped[datetime]
+    not_before: Mapped[datetime]
+    lease_token: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    sent_at: Mapped[datetime | None]
+    dead: Mapped[bool] = mapped_column(default=False)
+    last_error: Mapped[str | None] = mapped_column(String(200))
+
+
+# --- verbs -------------------------------------------------------------------------------------------------
+
+
+def queue(
+    *,
+    key: str,
+    template: str,
+    to: str,
+    locale: str,
+    context: Mapping[str, Any],
+    not_before: datetime | None = None,
+    now: datetime | None = None,
+) -> bool:
+    """Let a mail go out, once per key. False when the key is known, or when there is nobody to write to."""
+    if not to:
+        return False
+    now = now or clock.now()
+    return insert_once(
+        Email,
+        dedupe_key=key,
+        template=template,
+        locale=locale,
+        sealed=vault.lock({"to": to, "context": dict(context)}),
+        queued_at=now,
+        not_before=not_before or now,
+        attempts=0,
+        dead=False,
+    )
+
+
+def claim(now: datetime, token: str) -> Email | None:
+    """Take the mail that has waited longest, leased to `token` for three minutes; None when nothing is due.
+
+    Commit before sending. On PostgreSQL workers pass by each other's rows; on SQLite call it inside `writing()`.
+    """
+    while (email := _take(now, token)) is not None:
+        if email.attempts <= MOST_TRIES:
+            return email
+        email.dead, email.lease_token, email.lease_until = True, None, None  # its workers died on it
+        db.session.flush()
+    return None
+
+
+def _take(now: datetime, token: str) -> Email | None:
+    longest = (
+        select(Email.dedupe_key)
+        .where(_due(now))
+        .order_by(Email.not_before, Email.queued_at, Email.dedupe_key)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    key = db.session.scalar(
+        update(Email)
+        .where(Email.dedupe_key == longest.scalar_subquery())
+        .values(lease_token=token, lease_until=now + LEASE, attempts=Email.attempts + 1)
+        .returning(Email.dedupe_key)
+        .execution_options(synchronize_session=False)
+    )
+    return None if key is None else db.session.get(Email, key, populate_existing=True)
+
+
+def sent(email: Email | str, *, token: str, now: datetime | None = None) -> bool:
+    """The mail server took it: forget what it held. False when the lease has passed to another worker."""
+    held = _held(email, token)
+    if held is None:
+        return False
+    held.sent_at, held.sealed, held.last_error = now or clock.now(), None, None
+    held.lease_token, held.lease_until = None, None
+    db.session.flush()
+    return True
+
+
+def failed(
+    email: Email | str, error: str, *, token: str, for_good: bool = False, now: datetime | None = None
+) -> bool:
+    """It did not go: try again later, or never. False when the lease has passed to another worker.
+
+    `error` is kept in the clear: pass the exception's class and the mail server's code, never its text, which
+    often repeats the address.
+    """
+    held = _held(email, token)
+    if held is None:
+        return False
+    wait = min(timedelta(minutes=1) * 2 ** (held.attempts - 1), _LONGEST_WAIT)
+    held.not_before = (now or clock.now()) + wait
+    held.last_error = error[:200]
+    held.dead = for_good or held.attempts >= MOST_TRIES
+    held.lease_token, held.lease_until = None, None
+    db.session.flush()
+    return True
+
+
+def _held(email: Email | str, token: str) -> Email | None:
+    """The row as it is now, locked, if this token still holds it."""
+    key = email if isinstance(email, str) else email.dedupe_key
+    found = select(Email).where(Email.dedupe_key == key, Email.lease_token == token, Email.sent_at.is_(None))
+    return db.session.scalar(found.with_for_update().execution_options(populate_existing=True))
+
+
+def requeue(key: str, *, now: datetime | None = None) -> Email:
+    """Staff: try a mail again from the start. NotFound, or Conflict when it was sent or forgotten."""
+    email = db.session.get(Email, key, with_for_update=True, populate_existing=True)
+    if email is None:
+        raise NotFound(N_("There is no such mail."))
+    if email.sealed is None:
+        raise Conflict(N_("This mail was sent, or what it held is forgotten."))
+    email.dead, email.attempts, email.not_before = False, 0, now or clock.now()
+    email.lease_token, email.lease_until = None, None
+    db.session.flush()
+    return email
+
+
+def sweep(now: datetime | None = None) -> int:
+    """Forget what mails held that have been dead for a month; returns how many."""
+    now = now or clock.now()
+    old = select(Email).where(Email.dead, Email.sealed.is_not(None), Email.not_before < now - _DEAD_KEPT)
+    forgotten = db.session.scalars(old).all()
+    for email in forgotten:
+        email.sealed = None
+    db.session.flush()
+    return len(forgotten)
+
+
+# --- questions ---------------------------------------------------------------------------------------------
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    free = or_(Email.lease_until.is_(None), Email.lease_until < now)
+    return and_(Email.sent_at.is_(None), ~Email.dead, Email.not_before <= now, free)
+
+
+def due(now: datetime | None = None) -> int:
+    """How many mails could go at this moment."""
+    return db.session.scalar(select(func.count()).select_from(Email).where(_due(now or clock.now()))) or 0
+
+
+def dead_ones() -> list[Email]:
+    """The mails that were given up, newest first."""
+    return list(db.session.scalars(select(Email).where(Email.dead).order_by(Email.queued_at.desc())))
+
+
+def message_id(email: Email | str, domain: str) -> str:
+    """The mail's Message-ID, the same at every try, so that a repeated mail is known for one."""
+    key = email if isinstance(email, str) else email.dedupe_key
+    return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain or 'localhost'}>"
