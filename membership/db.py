@@ -6,21 +6,23 @@ so whoever is going to write says so first with `writing()`.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, DateTime, Dialect, Engine, Enum, LargeBinary, MetaData, event
+from sqlalchemy import JSON, CursorResult, DateTime, Dialect, Engine, Enum, LargeBinary, MetaData, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 BUSY_SECONDS = 15
+E = TypeVar("E", bound=StrEnum)
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -57,6 +59,11 @@ def str_enum(kind: type[StrEnum]) -> Enum:
     )
 
 
+def member(kind: type[E], value: str, otherwise: E) -> E:
+    """The member of a StrEnum that Stripe's text names; open enumerations grow, so an unknown one is `otherwise`."""
+    return next((one for one in kind if one == value), otherwise)
+
+
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 
@@ -82,6 +89,32 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+
+
+def is_postgresql() -> bool:
+    """Whether the session speaks to PostgreSQL; else it is SQLite."""
+    return db.session.get_bind().dialect.name == "postgresql"
+
+
+def _insert(table: type[Base]) -> Any:
+    return (postgresql if is_postgresql() else sqlite).insert(table)
+
+
+def insert_once(table: type[Base], **values: Any) -> bool:
+    """INSERT .. ON CONFLICT DO NOTHING: whether this call made the row. Safe when two do it at once."""
+    result: CursorResult[Any] = db.session.execute(  # type: ignore[assignment]  # an INSERT always gives a cursor
+        _insert(table).values(**values).on_conflict_do_nothing()
+    )
+    return result.rowcount == 1
+
+
+def upsert(
+    table: type[Base], values: Mapping[str, Any], *, keys: list[str], changed: Mapping[str, Any]
+) -> None:
+    """INSERT .. ON CONFLICT (keys) DO UPDATE SET changed: one statement, safe when two do it at once."""
+    statement = _insert(table).values(**values)
+    db.session.execute(statement.on_conflict_do_update(index_elements=keys, set_=dict(changed)))
+
 
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
 

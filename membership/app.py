@@ -1,0 +1,84 @@
+"""create_app: the only place where the parts are joined."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import requests
+from flask import Flask
+
+from membership import cli, clock, vault, web
+from membership.billing import account
+from membership.config import ROOT, Settings, SettingsError, environment
+from membership.db import db
+from membership.domain import limits, newsroom
+from membership.vault import Keys
+
+OFFSET_KEPT = 0.5
+"""Seconds for which the pretend Stripe's clock is believed before it is asked again."""
+
+
+def create_app(settings: Settings | None = None, *, stripe_session: requests.Session | None = None) -> Flask:
+    """The app. Without settings they are read from the environment; `stripe_session` carries Stripe's requests."""
+    settings = settings or Settings.from_environment(environment(os.environ))
+    app = Flask("membership", template_folder=str(ROOT / "templates"), static_folder=None,
+                instance_path=str(settings.instance_path.resolve()))  # fmt: skip
+    app.config.update(
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings.database_url),
+    )
+    db.init_app(app)
+    keys = Keys(
+        settings.vault_public_key, settings.vault_private_key, settings.email_key, settings.outbox_keys
+    )
+    vault.configure(keys)
+    limits.configure(settings.secret_key.encode())
+    account.join(app, settings, stripe_session)
+    if settings.mode == "demo" and settings.stripe_api_base:
+        clock.use(_pretend_clock(settings.stripe_api_base))
+    web.register(app)
+    cli.register(app)
+    return app
+
+
+def refuse_to_serve_without_legal_pages(app: Flask) -> None:
+    """In production readers find imprint, privacy, terms and contact, or the web server does not start."""
+    if app.config["SETTINGS"].mode != "production":
+        return
+    with app.app_context():
+        host = newsroom.find_newsroom()
+        empty = [
+            page for page in newsroom.LEGAL if host is None or not any((host.pages.get(page) or {}).values())
+        ]
+    if empty:
+        raise SettingsError([f"the page /{page} is empty: flask newsroom load fills it" for page in empty])
+
+
+def _engine_options(url: str) -> dict[str, object]:
+    """PostgreSQL connections are tried before use, so a restarted server costs no page."""
+    if url.startswith("postgresql"):
+        return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}
+    path = url.partition("///")[2]
+    if path and ":memory:" not in path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return {}
+
+
+def _pretend_clock(base: str) -> Callable[[], datetime]:
+    """Our clock plus the pretend Stripe's offset, which is asked for now and then; the last one known holds."""
+    session = requests.Session()
+    known = {"offset": 0.0, "asked": 0.0}
+
+    def read() -> datetime:
+        real = datetime.now(UTC)
+        if real.timestamp() - known["asked"] > OFFSET_KEPT:
+            known["asked"] = real.timestamp()
+            with contextlib.suppress(requests.RequestException, ValueError, KeyError):
+                known["offset"] = float(session.get(f"{base}/_control/clock", timeout=1).json()["offset"])
+        return real + timedelta(seconds=known["offset"])
+
+    return read

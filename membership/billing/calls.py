@@ -1,0 +1,141 @@
+"""Outgoing calls: written down with their key and frozen parameters before Stripe is asked, so that a crash, a
+time-out or a second click repeats the same call and never makes a second one.
+
+Parameters are locked under the outbox key and forgotten once the outcome is final. An outcome we did not learn is
+`unknown`, never `failed`: the same key with the same parameters finds out, for a day.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, select, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from membership import clock, vault
+from membership.billing import account, facts
+from membership.billing.gateway import Gateway, StripeRefused, StripeUnavailable
+from membership.db import Base, db, insert_once, str_enum, writing
+
+KEY_LIVES = timedelta(hours=23)
+"""Stripe may forget a key after 24 hours; an hour is left for clocks that differ."""
+
+
+class CallState(StrEnum):
+    """What became of a call."""
+
+    PENDING = "pending"
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+
+
+class Call(Base):
+    """One call to Stripe that changes something."""
+
+    __tablename__ = "stripe_calls"
+    __table_args__ = (
+        Index(
+            "ix_stripe_calls_open",
+            "tried_at",
+            sqlite_where=text("state IN ('pending', 'unknown')"),
+            postgresql_where=text("state IN ('pending', 'unknown')"),
+        ),
+        Index("ix_stripe_calls_result", "result_id", "operation"),
+    )
+
+    idem_key: Mapped[str] = mapped_column(primary_key=True)
+    operation: Mapped[str]
+    locked_params: Mapped[bytes | None]
+    created_at: Mapped[datetime]
+    tried_at: Mapped[datetime]
+    state: Mapped[CallState] = mapped_column(str_enum(CallState))
+    result_id: Mapped[str | None]
+    error: Mapped[str | None]
+
+
+def find_call(key: str) -> Call | None:
+    """The call of this key."""
+    return db.session.get(Call, key)
+
+
+def record(key: str, operation: str, params: dict[str, Any], *, now: datetime | None = None) -> Call:
+    """Write a call down; the same key gives the call that was written first, with its own parameters."""
+    now = now or clock.now()
+    insert_once(
+        Call,
+        idem_key=key,
+        operation=operation,
+        locked_params=vault.lock(params),
+        created_at=now,
+        tried_at=now,
+        state=CallState.PENDING,
+    )
+    return db.session.get_one(Call, key, populate_existing=True)
+
+
+def is_open(call: Call, now: datetime) -> bool:
+    """Whether its outcome is not known yet and asking again with its key is safe."""
+    return call.state in (CallState.PENDING, CallState.UNKNOWN) and now - call.created_at < KEY_LIVES
+
+
+def send(call: Call, *, gateway: Gateway | None = None, now: datetime | None = None) -> facts.Plain:
+    """Make a recorded call and note its outcome (commits before and after, nothing is open while Stripe is asked).
+
+    Raises StripeUnavailable when the outcome is unknown, StripeRefused when Stripe said no.
+    """
+    now = now or clock.now()
+    key, operation, params = call.idem_key, call.operation, vault.unlock(call.locked_params or b"")
+    db.session.commit()
+    try:
+        reply = (gateway or account.here().gateway).perform(operation, params, key)
+    except StripeUnavailable as error:
+        _note(key, CallState.UNKNOWN, now, error=error.code)
+        raise
+    except StripeRefused as error:
+        _note(key, CallState.FAILED, now, error=f"{error.status} {error.code}")
+        raise
+    _note(key, CallState.OK, now, result_id=str(reply["id"]))
+    return reply
+
+
+def _note(
+    key: str, state: CallState, now: datetime, *, result_id: str | None = None, error: str | None = None
+) -> None:
+    with writing():
+        call = db.session.get_one(Call, key, with_for_update=True, populate_existing=True)
+        if call.state is not CallState.OK:  # another worker may have learned it meanwhile
+            call.state, call.tried_at, call.error = state, now, error
+            call.result_id = result_id or call.result_id
+        if call.state in (CallState.OK, CallState.FAILED):
+            call.locked_params = None
+        db.session.commit()
+
+
+def was_done(operation: str, result_id: str) -> bool:
+    """Whether Stripe is known to have made this object for us."""
+    found = select(Call.idem_key).where(Call.result_id == result_id, Call.operation == operation)
+    return db.session.scalar(found.where(Call.state == CallState.OK).limit(1)) is not None
+
+
+def found_done(key: str, result_id: str) -> None:
+    """Note that what a call asked for was there already (commits)."""
+    call = db.session.get_one(Call, key, populate_existing=True)
+    call.state, call.result_id = CallState.OK, result_id
+    db.session.commit()
+
+
+def open_calls(operations: tuple[str, ...], *, now: datetime, quiet: timedelta) -> list[Call]:
+    """Calls of these operations whose outcome is unknown and that nobody tried lately."""
+    found = select(Call).where(
+        Call.state.in_((CallState.PENDING, CallState.UNKNOWN)),
+        Call.operation.in_(operations),
+        Call.tried_at < now - quiet,
+    )
+    return list(db.session.scalars(found.order_by(Call.tried_at).limit(50)))
+
+
+def give_up(call: Call) -> None:
+    """Its key is too old to be asked again: staff look at it; its parameters are forgotten."""
+    call.state, call.locked_params = CallState.STALE, None

@@ -1,0 +1,190 @@
+"""The only file that imports stripe: plain verbs in, frozen facts out, three kinds of failure.
+
+The version is pinned with the SDK; time-outs and retries are ours; telemetry is off. Every reply is read from its
+raw body, so nothing depends on how the SDK wraps objects and no rate ever becomes a float.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import requests
+import stripe
+
+from membership.billing import facts
+from membership.errors import N_, DomainError
+
+API_VERSION = "2026-10-28.endive"
+stripe.enable_telemetry = False
+
+CHARGE_EXPAND = ["customer", "balance_transaction"]
+REFUND_EXPAND = ["balance_transaction", "failure_balance_transaction"]
+
+
+class StripeUnavailable(DomainError):
+    """No answer, or one that does not say whether it was done: the outcome is unknown, the same call may be repeated."""
+
+    def __init__(self, code: str = "") -> None:
+        super().__init__(
+            N_("The payment page cannot be reached just now. Nothing was charged. Please press again.")
+        )
+        self.code = code
+
+
+class StripeRefused(Exception):
+    """Stripe said no, and it is final for this call."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+
+
+class StripeMissing(StripeRefused):
+    """There is no such object (any more)."""
+
+
+class BadSignature(Exception):
+    """What arrived is not Stripe's."""
+
+
+class Gateway:
+    """One Stripe account, reached with one key."""
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        api_base: str | None = None,
+        session: requests.Session | None = None,
+        timeout: tuple[float, float] = (3.05, 20),
+        retries: int = 2,
+    ) -> None:
+        http = stripe.RequestsClient(timeout=timeout, session=session)
+        addresses: Any = {"api": api_base} if api_base else {}
+        self._client = stripe.StripeClient(
+            api_key,
+            stripe_version=API_VERSION,
+            base_addresses=addresses,
+            http_client=http,
+            max_network_retries=retries,
+        )
+
+    # --- outward: each with the key of a recorded call ---
+
+    def perform(self, operation: str, params: dict[str, Any], key: str) -> facts.Plain:
+        """Make a recorded call; `params` may carry `id` for the object it is about."""
+        v1 = self._client.v1
+        made: dict[str, Callable[..., Any]] = {
+            "products.create": lambda p, o: v1.products.create(params=p, options=o),
+            "sessions.create": lambda p, o: v1.checkout.sessions.create(params=p, options=o),
+            "sessions.expire": lambda p, o: v1.checkout.sessions.expire(p.pop("id"), params=p, options=o),
+            "subscriptions.cancel": lambda p, o: v1.subscriptions.cancel(p.pop("id"), params=p, options=o),
+            "subscriptions.update": lambda p, o: v1.subscriptions.update(p.pop("id"), params=p, options=o),
+            "refunds.create": lambda p, o: v1.refunds.create(params=p, options=o),
+        }
+        # cancelling is a DELETE, which takes no key at Stripe and needs none
+        options = {} if operation == "subscriptions.cancel" else {"idempotency_key": key}
+        plain: facts.Plain = _asked(lambda: made[operation](dict(params), options))
+        return plain
+
+    # --- inward ---
+
+    def session(self, session_id: str) -> facts.SessionFacts:
+        """A Checkout Session as it is now."""
+        v1 = self._client.v1
+        expand: Any = {"expand": ["payment_intent"]}
+        return facts.session(_asked(lambda: v1.checkout.sessions.retrieve(session_id, params=expand)))
+
+    def intent(self, intent_id: str) -> facts.IntentFacts:
+        """A PaymentIntent as it is now."""
+        return facts.intent(_asked(lambda: self._client.v1.payment_intents.retrieve(intent_id)))
+
+    def charge(self, charge_id: str) -> facts.ChargeFacts:
+        """A Charge as it is now, with the invoice it paid when it carries no attempt of its own."""
+        v1 = self._client.v1
+        expand: Any = {"expand": CHARGE_EXPAND}
+        plain = _asked(lambda: v1.charges.retrieve(charge_id, params=expand))
+        found = facts.charge(plain)
+        if found.attempt or not found.payment_intent_id:
+            return found
+        return facts.charge(plain, self.invoice_paid_by(found.payment_intent_id))
+
+    def invoice_paid_by(self, intent_id: str) -> facts.InvoiceFacts | None:
+        """The invoice that a PaymentIntent pays; None when it pays none (yet)."""
+        v1 = self._client.v1
+        query: Any = {
+            "payment": {"type": "payment_intent", "payment_intent": intent_id},
+            "expand": ["data.invoice"],
+            "limit": 1,
+        }
+        found = _asked(lambda: v1.invoice_payments.list(params=query))["data"]
+        return facts.invoice(found[0]["invoice"]) if found else None
+
+    def invoice(self, invoice_id: str) -> facts.InvoiceFacts:
+        """An Invoice as it is now, with its payments."""
+        v1 = self._client.v1
+        expand: Any = {"expand": ["payments"]}
+        return facts.invoice(_asked(lambda: v1.invoices.retrieve(invoice_id, params=expand)))
+
+    def subscription(self, subscription_id: str) -> facts.SubscriptionFacts:
+        """A Subscription as it is now, ended ones included."""
+        v1 = self._client.v1
+        expand: Any = {"expand": ["customer"]}
+        return facts.subscription(_asked(lambda: v1.subscriptions.retrieve(subscription_id, params=expand)))
+
+    def refund(self, refund_id: str) -> facts.RefundFacts:
+        """A Refund as it is now."""
+        v1 = self._client.v1
+        expand: Any = {"expand": REFUND_EXPAND}
+        return facts.refund(_asked(lambda: v1.refunds.retrieve(refund_id, params=expand)))
+
+    def customer(self, customer_id: str) -> facts.CustomerFacts:
+        """A Customer as it is now, perhaps deleted."""
+        return facts.customer(_asked(lambda: self._client.v1.customers.retrieve(customer_id)))
+
+    def events_since(self, since: datetime, types: list[str]) -> Iterator[facts.EventFacts]:
+        """Events of these types (20 at most) created since then, newest first, a page at a time."""
+        after: str | None = None
+        while True:
+            query: Any = {"created": {"gte": int(since.timestamp())}, "types": types, "limit": 100}
+            if after:
+                query["starting_after"] = after
+            page = _asked(partial(self._client.v1.events.list, params=query))
+            for plain in page["data"]:
+                yield facts.event(plain)
+                after = plain["id"]
+            if not page["has_more"]:
+                return
+
+
+def verify(body: bytes, signature: str | None, secrets: tuple[str, ...], *, tolerance: int = 300) -> None:
+    """Raise BadSignature unless one of the secrets signed this body lately."""
+    for secret in secrets:
+        try:
+            stripe.WebhookSignature.verify_header(body, signature or "", secret, tolerance)
+        except (stripe.SignatureVerificationError, ValueError, TypeError):
+            continue
+        return
+    raise BadSignature
+
+
+def _asked(call: Callable[[], Any]) -> Any:
+    """One call to Stripe: its reply as plain data, its failures as ours."""
+    try:
+        answer = call()
+    except stripe.StripeError as error:
+        raise _ours(error) from None  # the SDK's error carries the request, which may name a person
+    return json.loads(answer.last_response.body, parse_float=str)
+
+
+def _ours(error: stripe.StripeError) -> Exception:
+    status = error.http_status or 0
+    code = str(getattr(error.error, "code", None) or type(error).__name__)
+    if (
+        status in (0, 401, 403, 409, 429) or status >= 500
+    ):  # a wrong key is ours to mend: nothing was done, ask again
+        return StripeUnavailable(code)
+    return StripeMissing(status, code) if status == 404 else StripeRefused(status, code)

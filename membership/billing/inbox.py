@@ -1,0 +1,305 @@
+"""The inbox: every event stored once, its object marked dirty, leased, fetched, converged; retried and replayable.
+
+An event is only a hint. `receive` verifies, stores, marks dirty and says 200; nothing else happens in Stripe's
+request. `work` leases one dirty object, fetches it with no transaction open and applies it in one transaction that is
+fenced by the lease's token: a worker that was slow or dead cannot write over a newer state.
+"""
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, select, text, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from membership import clock, vault
+from membership.billing import account, checkout, facts
+from membership.billing.converge import CONVERGENCES, Key, NotYet
+from membership.billing.gateway import (
+    BadSignature,
+    Gateway,
+    StripeMissing,
+    StripeRefused,
+    StripeUnavailable,
+    verify,
+)
+from membership.db import Base, db, is_postgresql, upsert, writing
+from membership.domain.donations import Donation, Status
+
+log = logging.getLogger(__name__)
+
+HANDLED = (
+    "charge.failed", "charge.pending", "charge.refund.updated", "charge.refunded", "charge.succeeded", "charge.updated",
+    "checkout.session.async_payment_failed", "checkout.session.async_payment_succeeded", "checkout.session.completed",
+    "checkout.session.expired", "customer.deleted", "customer.subscription.created", "customer.subscription.deleted",
+    "customer.subscription.paused", "customer.subscription.resumed", "customer.subscription.updated", "invoice.paid",
+    "invoice.payment_failed", "invoice.voided", "payment_intent.canceled", "payment_intent.payment_failed",
+    "payment_intent.processing", "payment_intent.succeeded", "refund.created", "refund.failed", "refund.updated",
+)  # fmt: skip
+"""The events we ask Stripe for. Others are stored and lead nowhere."""
+
+LEASE = timedelta(seconds=180)
+MOST_ATTEMPTS = 12
+PAYLOADS_KEPT = timedelta(days=90)
+
+
+class StripeEvent(Base):
+    """An event as it arrived. The payload is locked and emptied after 90 days; replaying needs only the ids."""
+
+    __tablename__ = "stripe_events"
+    __table_args__ = (CheckConstraint("source IN ('webhook', 'poll', 'manual')", name="source"),)
+
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    livemode: Mapped[bool]
+    account: Mapped[str]
+    type: Mapped[str]
+    object_type: Mapped[str]
+    object_id: Mapped[str | None]
+    api_version: Mapped[str | None]
+    created: Mapped[int] = mapped_column(BigInteger)
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    source: Mapped[str]
+    locked_payload: Mapped[bytes | None]
+    deliveries: Mapped[int]
+
+
+class StripeObject(Base):
+    """An object at Stripe and how far we have followed it: dirty while `dirty_seq` is ahead of `clean_seq`."""
+
+    __tablename__ = "stripe_objects"
+    __table_args__ = (
+        Index(
+            "ix_stripe_objects_todo",
+            "not_before",
+            sqlite_where=text("dirty_seq > clean_seq AND NOT dead"),
+            postgresql_where=text("dirty_seq > clean_seq AND NOT dead"),
+        ),
+    )
+
+    object_type: Mapped[str] = mapped_column(primary_key=True)
+    object_id: Mapped[str] = mapped_column(primary_key=True)
+    dirty_seq: Mapped[int] = mapped_column(BigInteger)
+    clean_seq: Mapped[int] = mapped_column(BigInteger)
+    lease_token: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    not_before: Mapped[datetime]
+    attempts: Mapped[int]
+    dead: Mapped[bool]
+    last_error: Mapped[str | None]
+    fetched_at: Mapped[datetime | None]
+
+
+def receive(body: bytes, signature: str | None, *, now: datetime | None = None) -> int:
+    """Take in what was posted to the hook; returns the HTTP status. Commits."""
+    settings = account.here().settings
+    try:
+        verify(body, signature, settings.stripe_webhook_secrets)
+        event = facts.event(json.loads(body))
+    except (BadSignature, ValueError, KeyError, TypeError, AttributeError):
+        return 400
+    if event.livemode != settings.is_live or event.account:
+        log.warning("an event of another mode or account was set aside", extra={"event_id": event.id})
+        return 200
+    store(event, source="webhook", now=now or clock.now())
+    db.session.commit()
+    return 200
+
+
+def store(event: facts.EventFacts, *, source: str, now: datetime) -> None:
+    """Keep the event once and mark its object dirty: two statements, the caller commits."""
+    upsert(
+        StripeEvent,
+        {
+            "event_id": event.id,
+            "livemode": event.livemode,
+            "account": event.account,
+            "type": event.type,
+            "object_type": event.object_type,
+            "object_id": event.object_id,
+            "api_version": event.api_version,
+            "created": event.created,
+            "received_at": now,
+            "source": source,
+            "locked_payload": vault.lock(dict(event.plain)),
+            "deliveries": 1,
+        },
+        keys=["event_id"],
+        changed={"deliveries": StripeEvent.deliveries + 1},
+    )
+    if event.object_id and event.object_type in CONVERGENCES:
+        mark_dirty([(event.object_type, event.object_id)], now=now)
+
+
+def mark_dirty(keys: Iterable[Key], *, now: datetime) -> None:
+    """Have these objects looked at again, at once."""
+    for object_type, object_id in sorted(set(keys)):  # one order for all, so two workers never wait in a ring
+        upsert(
+            StripeObject,
+            {
+                "object_type": object_type,
+                "object_id": object_id,
+                "dirty_seq": 1,
+                "clean_seq": 0,
+                "not_before": now,
+                "attempts": 0,
+                "dead": False,
+            },
+            keys=["object_type", "object_id"],
+            changed={
+                "dirty_seq": StripeObject.dirty_seq + 1,
+                "not_before": now,
+                "dead": False,
+                "attempts": 0,
+            },
+        )
+
+
+def work(limit: int = 100, *, until: Callable[[], bool] = bool, now: datetime | None = None) -> int:
+    """Converge dirty objects until none is due, `until` says so or `limit` is reached. Returns how many were worked."""
+    gateway = account.here().gateway
+    for worked in range(limit):
+        claim = None if until() else _claim(now or clock.now())
+        if claim is None:
+            return worked
+        _converge(gateway, *claim, now=now)
+    return limit
+
+
+def look(donation: Donation, *, seconds: float = 2.0) -> None:
+    """Follow one gift at once while its reader waits, within a budget; whatever fails is left to the worker."""
+    session_id = checkout.latest_session(donation)
+    if session_id is not None and donation.status is not Status.SETTLED:
+        look_at([("checkout.session", session_id)], seconds=seconds)
+
+
+def look_at(keys: list[Key], *, seconds: float = 2.0) -> None:
+    """Converge these objects and what they lead to, at once, within a budget."""
+    until, waiting, gateway = time.monotonic() + seconds, list(keys), account.here().quick
+    with writing():
+        db.session.commit()
+        mark_dirty(waiting, now=clock.now())
+        db.session.commit()
+    while waiting and time.monotonic() < until:
+        claim = _claim(clock.now(), only=waiting.pop(0))
+        if claim is not None:
+            waiting += _converge(gateway, *claim)
+
+
+def _claim(now: datetime, only: Key | None = None) -> tuple[Key, int, str] | None:
+    """Lease a dirty object: (key, the sequence it had, the token). A short transaction of its own."""
+    due = select(StripeObject.object_type, StripeObject.object_id).where(
+        StripeObject.dirty_seq > StripeObject.clean_seq,
+        ~StripeObject.dead,
+        (StripeObject.lease_until.is_(None)) | (StripeObject.lease_until < now),
+        StripeObject.not_before <= now,
+    )
+    if only is not None:
+        due = due.where(StripeObject.object_type == only[0], StripeObject.object_id == only[1])
+    due = due.order_by(StripeObject.not_before).limit(1)
+    if is_postgresql():
+        due = due.with_for_update(skip_locked=True)
+    token = secrets.token_hex(16)
+    with writing():
+        row = db.session.execute(due).one_or_none()
+        if row is None:
+            db.session.commit()
+            return None
+        sequence = db.session.scalar(
+            update(StripeObject)
+            .where(StripeObject.object_type == row.object_type, StripeObject.object_id == row.object_id)
+            .values(lease_token=token, lease_until=now + LEASE, attempts=StripeObject.attempts + 1)
+            .returning(StripeObject.dirty_seq)
+        )
+        db.session.commit()
+    return (row.object_type, row.object_id), int(sequence or 0), token
+
+
+def _converge(
+    gateway: Gateway, key: Key, sequence: int, token: str, *, now: datetime | None = None
+) -> list[Key]:
+    """Fetch and apply one leased object; returns what it led to. A failure is noted and tried again later."""
+    convergence = CONVERGENCES[key[0]]
+    try:
+        found = convergence.fetch(gateway, key[1])
+        return _apply(key, sequence, token, found, now or clock.now())
+    except (StripeUnavailable, StripeRefused, NotYet) as error:
+        _failed(key, token, error, now or clock.now())
+    except Exception as error:
+        log.exception("an object could not be converged", extra={"object_type": key[0]})
+        _failed(key, token, error, now or clock.now())
+    return []
+
+
+def _apply(key: Key, sequence: int, token: str, found: object, now: datetime) -> list[Key]:
+    """One transaction: the rows, then the inbox. Objects are touched last and in one order, so no two workers that
+    hold different objects of one gift wait for each other.
+    """
+    with writing():
+        db.session.rollback()
+        next_ones = CONVERGENCES[key[0]].apply(found, account.here().settings, now)
+        for one in sorted({key, *next_ones}):
+            if one != key:
+                mark_dirty([one], now=now)
+            elif not _clean(key, sequence, token, now):
+                db.session.rollback()  # somebody else took over: what we fetched may be old
+                return []
+        db.session.commit()
+    return next_ones
+
+
+def _clean(key: Key, sequence: int, token: str, now: datetime) -> bool:
+    """Clear the object up to the sequence that was leased; False when the lease is not ours any more."""
+    held = db.session.scalar(
+        update(StripeObject)
+        .where(
+            StripeObject.object_type == key[0],
+            StripeObject.object_id == key[1],
+            StripeObject.lease_token == token,
+        )
+        .values(
+            clean_seq=sequence,
+            lease_token=None,
+            lease_until=None,
+            attempts=0,
+            last_error=None,
+            fetched_at=now,
+        )
+        .returning(StripeObject.object_id)
+    )
+    return held is not None
+
+
+def _failed(key: Key, token: str, error: Exception, now: datetime) -> None:
+    """Note a failure and when to try again; an object that is not Stripe's (any more) is left for staff."""
+    with writing():
+        db.session.rollback()
+        row = db.session.scalar(
+            select(StripeObject)
+            .where(
+                StripeObject.object_type == key[0],
+                StripeObject.object_id == key[1],
+                StripeObject.lease_token == token,
+            )
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        if row is not None:
+            row.lease_token, row.lease_until = None, None
+            row.not_before = now + timedelta(seconds=min(2 ** (row.attempts - 1), 3600))
+            row.last_error = type(error).__name__ if not isinstance(error, StripeRefused) else str(error)
+            waits = isinstance(error, NotYet | StripeUnavailable)
+            row.dead = isinstance(error, StripeMissing) or (row.attempts >= MOST_ATTEMPTS and not waits)
+        db.session.commit()
+
+
+def empty_old_payloads(now: datetime | None = None) -> None:
+    """Forget what events said after 90 days; the rows and ids stay."""
+    before = (now or clock.now()) - PAYLOADS_KEPT
+    db.session.execute(
+        update(StripeEvent)
+        .where(StripeEvent.received_at < before, StripeEvent.locked_payload.is_not(None))
+        .values(locked_payload=None)
+    )

@@ -1,0 +1,170 @@
+"""How a recurring gift goes on: it renews, fails, is paused, ends; and how its donor leaves.
+
+Stripe's subscription is the truth: `follow` makes the row agree with what was fetched, and mails once per fact.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+
+from membership import clock
+from membership.config import Settings
+from membership.db import db
+from membership.domain import audit, fundraisers, outbox
+from membership.domain.donations.gifts import Donation, Interval, Schedule, running_of
+from membership.domain.fundraisers import Fundraiser, FundraiserStatus
+
+ANNOUNCED_BEFORE = timedelta(days=14)
+ENDED = ("canceled", "incomplete_expired")
+LATE = ("past_due", "unpaid", "incomplete")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A Stripe subscription as fetched. `failed` says it ended because payments failed."""
+
+    subscription_id: str
+    customer_id: str | None
+    status: str
+    period_end: datetime | None
+    is_paused: bool
+    resumes_at: datetime | None
+    ended_at: datetime | None
+    failed: bool
+    to: str | None
+    name: str | None
+
+
+def follow(donation: Donation, standing: Standing, *, settings: Settings, now: datetime) -> None:
+    """Make a recurring gift agree with its subscription; an end is mailed once."""
+    donation.stripe_subscription_id = standing.subscription_id
+    donation.stripe_customer_id = standing.customer_id or donation.stripe_customer_id
+    donation.resumes_at = standing.resumes_at if standing.is_paused else None
+    donation.next_on = standing.period_end
+    if standing.status in ENDED:
+        donation.schedule = Schedule.ENDED
+        donation.next_on = None
+        _ended(donation, standing, settings, now)
+    elif standing.is_paused or standing.status == "paused":
+        donation.schedule = Schedule.PAUSED
+    else:
+        donation.schedule = Schedule.PAST_DUE if standing.status in LATE else Schedule.RUNNING
+
+
+def _ended(donation: Donation, standing: Standing, settings: Settings, now: datetime) -> None:
+    donation.ended_at = donation.ended_at or standing.ended_at or now
+    donation.ended_by = donation.ended_by or ("failed" if standing.failed else "staff")
+    if not standing.to:
+        return
+    failed = donation.ended_by == "failed"
+    context: dict[str, object] = {
+        **_gift(donation, settings),
+        "name": standing.name,
+        "give_url": settings.link("/give", donation.locale),
+    }
+    if not failed:
+        context |= {
+            "stopped_on": donation.ended_at.astimezone(settings.timezone).date().isoformat(),
+            "reason": donation.ended_by,
+        }
+    outbox.queue(
+        key=f"{'gift-failed' if failed else 'gift-stopped'}:{standing.subscription_id}",
+        template="gift-failed" if failed else "gift-stopped",
+        to=standing.to,
+        locale=donation.locale,
+        context=context,
+        now=now,
+    )
+
+
+def _gift(donation: Donation, settings: Settings) -> dict[str, object]:
+    fundraiser = fundraisers.fundraiser_of(donation.fundraiser_id)
+    return {
+        "amount": {"minor": donation.charged_minor, "currency": donation.currency},
+        "interval": donation.interval.value,
+        "fundraiser_title": fundraiser.words(donation.locale).title,
+        "newsroom": settings.newsroom_name,
+    }
+
+
+def stop_asked(donation: Donation, *, by: str) -> None:
+    """Note who ends a gift (donor, country, closed, staff) before Stripe is asked."""
+    if donation.ended_by is None:
+        donation.ended_by = by
+        audit.record(
+            audit.Tag.DONATION_STOPPED,
+            subject_type="donation",
+            subject_id=donation.reference,
+            details={"by": by},
+        )
+
+
+def ask_to_leave(email: str, locale: str, *, settings: Settings, now: datetime | None = None) -> None:
+    """Mail the links that stop this address's running gifts, if it has any. The caller learns nothing."""
+    now = now or clock.now()
+    running = running_of(email)
+    if not running:
+        return
+    links = [
+        {**_gift(donation, settings), "url": settings.link(f"/leave/{donation.leave_token}", locale)}
+        for donation in running
+    ]
+    outbox.queue(
+        key=f"leave:{running[0].id}:{int(now.timestamp()) // 600}",  # at most one in ten minutes
+        template="leave-confirmation",
+        to=email,
+        locale=locale,
+        context={"links": links, "newsroom": settings.newsroom_name},
+        now=now,
+    )
+
+
+def due_announcements(now: datetime) -> list[Donation]:
+    """Yearly gifts that renew within 14 days and were not announced yet."""
+    found = select(Donation).where(
+        Donation.interval == Interval.YEAR,
+        Donation.schedule == Schedule.RUNNING,
+        Donation.next_on <= now + ANNOUNCED_BEFORE,
+        Donation.next_on > now,
+        or_(Donation.announced_for.is_(None), Donation.announced_for < Donation.next_on),
+    )
+    return list(db.session.scalars(found.order_by(Donation.next_on).limit(200)))
+
+
+def announce(donation: Donation, *, to: str, name: str | None, settings: Settings, now: datetime) -> None:
+    """Mail that a yearly gift renews soon, with the way to stop; once per renewal."""
+    if donation.next_on is None:
+        return
+    renews_on = donation.next_on.astimezone(settings.timezone).date().isoformat()
+    outbox.queue(
+        key=f"gift-renews-soon:{donation.id}:{renews_on}",
+        template="gift-renews-soon",
+        to=to,
+        locale=donation.locale,
+        context={
+            **_gift(donation, settings),
+            "name": name,
+            "renews_on": renews_on,
+            "leave_url": settings.link(f"/leave/{donation.leave_token}", donation.locale),
+        },
+        now=now,
+    )
+    donation.announced_for = donation.next_on
+
+
+def overdue_subscriptions(before: datetime) -> list[str]:
+    """Subscriptions whose next payment was due by then without anything having been heard."""
+    found = select(Donation.stripe_subscription_id).where(
+        Donation.schedule == Schedule.RUNNING, Donation.next_on < before
+    )
+    return [one for one in db.session.scalars(found.limit(500)) if one]
+
+
+def running_past_end(now: datetime) -> list[Donation]:
+    """Gifts that still run although their fundraiser has closed and said that they end with it."""
+    going = (Schedule.RUNNING, Schedule.PAST_DUE, Schedule.PAUSED)
+    over = (Fundraiser.status == FundraiserStatus.CLOSED) | (Fundraiser.closes_on < now.date())
+    found = select(Donation).join(Fundraiser, Fundraiser.id == Donation.fundraiser_id)
+    found = found.where(Donation.schedule.in_(going), Fundraiser.ends_running, over)
+    return list(db.session.scalars(found.order_by(Donation.id).limit(200)))

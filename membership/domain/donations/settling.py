@@ -1,0 +1,231 @@
+"""When a gift's money arrives: it is paid, or held for review, receipted, booked, refunded.
+
+Paid and receipted when the charge succeeded; booked when its balance transaction is known. Both may come in any
+order and any number of times.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from membership import clock, vault
+from membership.config import Settings
+from membership.db import db
+from membership.domain import allocations, audit, fundraisers, ledger, newsroom, outbox, payments
+from membership.domain.donations.gifts import Donation, Review, lock_donation, move
+from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
+from membership.errors import N_, Conflict
+from membership.money import Money
+
+NO_PLEDGE = "no-pledge"
+OTHER_AMOUNT = "other-amount"
+OTHER_CURRENCY = "other-currency"
+NO_RULE = "no-rule"
+ROLLING = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A charge at Stripe, as fetched. `to` and `name` come from its customer and are not kept."""
+
+    charge_id: str
+    amount: Money
+    status: PaymentStatus
+    paid_at: datetime
+    payment_intent_id: str | None
+    invoice_id: str | None
+    card_country: str | None
+    customer_id: str | None
+    to: str | None
+    name: str | None
+
+
+def arrived(
+    donation: Donation | None, arrival: Arrival, *, settings: Settings, now: datetime
+) -> Payment | None:
+    """Record a charge. A new success settles the gift and queues its one receipt; None for a charge that failed."""
+    if arrival.status is PaymentStatus.FAILED and payments.find_by_charge(arrival.charge_id) is None:
+        return None
+    apart = NO_PLEDGE if donation is None else None if arrival.amount == donation.charged else OTHER_AMOUNT
+    held = donation is not None and apart is None and _needs_review(donation, arrival, settings, now)
+    payment, newly = payments.arrive(
+        arrival.charge_id,
+        amount=arrival.amount,
+        status=arrival.status,
+        paid_at=arrival.paid_at,
+        donation_id=donation.id if donation else None,
+        payment_intent_id=arrival.payment_intent_id,
+        invoice_id=arrival.invoice_id,
+        card_country=arrival.card_country,
+        held=held,
+        apart=apart,
+    )
+    if donation is None:
+        return payment
+    if newly:
+        _paid(donation, payment, arrival, settings)
+    elif arrival.status is PaymentStatus.PENDING:
+        move(donation, "wait")
+    elif arrival.status is PaymentStatus.FAILED and donation.settled_at is None:
+        move(donation, "fail")
+    return payment
+
+
+def _paid(donation: Donation, payment: Payment, arrival: Arrival, settings: Settings) -> None:
+    move(donation, "settle")
+    donation.settled_at = donation.settled_at or arrival.paid_at
+    donation.card_country = arrival.card_country or donation.card_country
+    donation.stripe_customer_id = arrival.customer_id or donation.stripe_customer_id
+    if payment.held and donation.review is Review.NONE:
+        donation.review = Review.HELD
+    if arrival.to:
+        _queue_receipt(donation, payment, arrival, settings)
+    donation.keepsake = None
+
+
+def _needs_review(donation: Donation, arrival: Arrival, settings: Settings, now: datetime) -> bool:
+    """Above the limit, alone or with the person's last twelve months; or a card of a refused country."""
+    if donation.review in (Review.ACCEPTED, Review.REFUSED):
+        return donation.review is Review.REFUSED
+    fundraiser = fundraisers.fundraiser_of(donation.fundraiser_id)
+    limit = settings.review_above[arrival.amount.currency]
+    rolling = select(func.coalesce(func.sum(Payment.amount_minor), 0)).where(
+        Payment.donation_id.in_(select(Donation.id).where(Donation.person_id == donation.person_id)),
+        Payment.currency == arrival.amount.currency,
+        Payment.status == PaymentStatus.SUCCEEDED,
+        Payment.paid_at > now - ROLLING,
+        Payment.stripe_charge_id != arrival.charge_id,
+    )
+    total = arrival.amount.minor + int(db.session.scalar(rolling) or 0)
+    return total > limit.minor or (arrival.card_country or "") in fundraiser.refused_countries
+
+
+def _queue_receipt(donation: Donation, payment: Payment, arrival: Arrival, settings: Settings) -> None:
+    fundraiser = fundraisers.fundraiser_of(donation.fundraiser_id)
+    host = newsroom.find_newsroom()
+    typed = vault.unlock(donation.keepsake)["name"] if donation.keepsake else ""
+    path = f"/leave/{donation.leave_token}"
+    outbox.queue(
+        key=f"receipt:{payment.stripe_charge_id}",
+        template="donation-receipt",
+        to=arrival.to or "",
+        locale=donation.locale,
+        context={
+            "name": typed or arrival.name,
+            "paid_by": arrival.name if typed and arrival.name != typed else None,
+            "amount": {"minor": donation.amount_minor, "currency": donation.currency},
+            "charged": {"minor": payment.amount_minor, "currency": payment.currency},
+            "covers_fee": donation.covers_fee,
+            "interval": donation.interval.value,
+            "fundraiser_title": fundraiser.words(donation.locale).title,
+            "fundraiser_url": settings.link(f"/fundraisers/{fundraiser.slug}", donation.locale),
+            "newsroom": settings.newsroom_name,
+            "host": host.donee if host else settings.newsroom_name,
+            "reference": donation.reference,
+            "paid_on": payment.paid_at.astimezone(settings.timezone).date().isoformat(),
+            "statement": settings.statement_descriptor,
+            "leave_url": settings.link(path, donation.locale) if donation.is_recurring else None,
+            "next_on": None,
+            "tax_note": True,
+        },
+    )
+
+
+def book(payment: Payment, settlement: Settlement, *, settings: Settings, now: datetime) -> None:
+    """Post a payment's money, once its balance transaction is known, and let "raised" follow."""
+    if ledger.find_entry(f"bt:{settlement.id}") is not None:
+        return
+    if settlement.currency != settings.ledger_currency:
+        payment.apart = OTHER_CURRENCY
+        return
+    donation = lock_donation(payment.donation_id) if payment.donation_id else None
+    rule = allocations.find_rule_in_force(donation.fundraiser_id, now) if donation else None
+    if donation is not None and rule is None:
+        payment.apart = payment.apart or NO_RULE
+    if donation is None or rule is None or payment.apart:
+        payments.book(payment, settlement, {"set-apart": max(settlement.net, 0)}, fee_on="shares")
+        return
+    shared = max(settlement.net, 0) if rule.fee_bearer == "shares" else settlement.amount
+    if payment.held:
+        held = allocations.held_account(rule)
+        payments.book(payment, settlement, {held: shared}, fee_on=rule.fee_bearer)
+        return
+    payments.book(payment, settlement, allocations.allocate(rule, shared), fee_on=rule.fee_bearer)
+    _raise(donation, f"bt:{settlement.id}", settlement.amount, at=settlement.created)
+
+
+def _raise(donation: Donation, source: str, amount: int, *, at: datetime) -> None:
+    """Let the sum raised move; `at` is when the public may count it from, at the earliest."""
+    fundraisers.move(
+        donation.fundraiser_id,
+        source=source,
+        amount_minor=amount,
+        person_id=donation.person_id,
+        is_gift=amount > 0,
+        at=at,
+    )
+
+
+def accept(donation: Donation, *, now: datetime | None = None) -> None:
+    """Staff have looked at a held gift and take it: its money moves to the shares."""
+    now = now or clock.now()
+    donation = lock_donation(donation.id)
+    if donation.review is not Review.HELD:
+        raise Conflict(N_("This gift is not held."))
+    donation.review = Review.ACCEPTED
+    for payment in payments.payments_of(donation.id):
+        if not payment.held:
+            continue
+        payment.held = False
+        standing = payments.standing(payment)
+        rule = allocations.find_rule_in_force(donation.fundraiser_id, now)
+        amount = sum(standing.values())
+        if rule is None or not amount:
+            continue
+        payments.accept(
+            payment, allocations.allocate(rule, amount), held=allocations.held_account(rule), now=now
+        )
+        gross = payments.settled_standing(payment)
+        _raise(donation, f"accept:{payment.id}", gross, at=now)
+    audit.record(audit.Tag.DONATION_ACCEPTED, subject_type="donation", subject_id=donation.reference, now=now)
+
+
+def refuse(donation: Donation, *, now: datetime | None = None) -> list[Refund]:
+    """Staff do not take a held gift: everything paid for it shall go back. Returns the refunds to ask Stripe for."""
+    donation = lock_donation(donation.id)
+    if donation.review not in (Review.HELD, Review.REFUSED):
+        raise Conflict(N_("This gift is not held."))
+    donation.review = Review.REFUSED
+    asked = []
+    for payment in payments.payments_of(donation.id):
+        left = payment.amount - payments.refunded(payment)
+        if payment.status is PaymentStatus.SUCCEEDED and left:
+            asked.append(payments.ask_refund(payment, left, reason="refused", now=now))
+    audit.record(audit.Tag.DONATION_REFUSED, subject_type="donation", subject_id=donation.reference, now=now)
+    return asked
+
+
+def book_refund(payment: Payment, refund: Refund, settlement: Settlement) -> None:
+    """Post a refund once its balance transaction is known; "raised" goes back by what Stripe took."""
+    if payments.book_refund(payment, refund, settlement) and payment.donation_id and not _uncounted(payment):
+        donation = lock_donation(payment.donation_id)
+        _raise(donation, f"bt:{settlement.id}", settlement.amount, at=settlement.created)
+
+
+def undo_refund(payment: Payment, refund: Refund, settlement: Settlement) -> None:
+    """Post that a refund failed after it had succeeded; the money is raised again."""
+    if payments.undo_refund(payment, refund, settlement) and payment.donation_id and not _uncounted(payment):
+        donation = lock_donation(payment.donation_id)
+        fundraisers.move(
+            donation.fundraiser_id,
+            source=f"bt:{settlement.id}",
+            amount_minor=settlement.amount,
+            person_id=donation.person_id,
+            is_gift=False,
+            at=settlement.created,
+        )
+
+
+def _uncounted(payment: Payment) -> bool:
+    return payment.held or payment.apart is not None

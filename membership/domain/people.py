@@ -1,0 +1,59 @@
+"""People: donors, members and staff. What names a person is kept only sealed; look-ups go by a keyed hash.
+
+A guest donor is a Person never verified: paying with somebody's address gives no access to anything of theirs,
+and never changes what we hold about them.
+"""
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from membership import clock, vault
+from membership.db import Base, db, insert_once
+
+
+class Person(Base):
+    """Somebody with an address. The sealed identity is {"email", "name"} and opens only with the newsroom's key."""
+
+    __tablename__ = "people"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+    email_key: Mapped[str | None] = mapped_column(unique=True)
+    sealed_identity: Mapped[bytes | None]
+    locale: Mapped[str]
+    created_at: Mapped[datetime]
+    verified_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
+
+
+def new_reference() -> str:
+    """A public id: 128 random bits, safe in addresses."""
+    return secrets.token_urlsafe(16)
+
+
+def find_by_email(email: str) -> Person | None:
+    """The person of this address, if we know one. Raises Invalid for what is no address."""
+    return db.session.scalar(select(Person).where(Person.email_key == vault.email_key(email)))
+
+
+def register(email: str, *, name: str | None = None, locale: str, now: datetime | None = None) -> Person:
+    """The person of this address, made when new; an existing one is left as it is."""
+    insert_once(
+        Person,
+        email_key=vault.email_key(email),
+        reference=new_reference(),
+        sealed_identity=vault.seal({"email": email.strip(), "name": name or ""}),
+        locale=locale,
+        created_at=now or clock.now(),
+    )
+    person = find_by_email(email)
+    assert person is not None
+    return person
+
+
+def forget(person: Person, *, now: datetime | None = None) -> None:
+    """Erase what names a person; rows that money hangs on stay, nameless."""
+    person.email_key, person.sealed_identity, person.erased_at = None, None, now or clock.now()
