@@ -5,6 +5,8 @@ transaction that is rolled back. A commit inside ends a savepoint. `real_databas
 After every test that had a database, the books must still hold: `ledger.check() == []`.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import threading
@@ -12,9 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import requests
 from flask import Flask
@@ -25,14 +27,15 @@ try:
     from membership.app import create_app
     from membership.db import db
     from membership.domain import ledger
+    from membership.sandbox import Sandbox
     from tests import databases as builder
     from tests.mail_server import MailServer
     from tests.postgres_server import PostgresServer
     from tests.reader import Reader
     from tests.wsgi_adapter import WSGIAdapter
-except ImportError as error:  # the app is being written: tests without it can run already
-    print("conftest:", error)
+except Exception as e:
     db = None
+    print("conftest: rooms are missing:", e)
 
 CI = os.environ.get("CI") == "true"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -49,6 +52,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--db", choices=["sqlite", "postgresql", "both"], default="sqlite", help="which databases"
     )
+
+
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,  # two cores that others share keep no time
+    derandomize=CI,  # elsewhere each run looks at other examples
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("house")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,14 +91,14 @@ class Server:
 
     def __init__(self, url: str | None) -> None:
         self.url = url or os.environ.get("TEST_DATABASE_URL")
-        self.own: "PostgresServer | None" = None
+        self.own: PostgresServer | None = None
 
     def __call__(self) -> str:
         if self.url is None:
             try:
                 self.own = PostgresServer()
             except (OSError, RuntimeError) as error:
-                missing(f"no PostgreSQL server: {error}")
+                leave_out(f"no PostgreSQL server: {error}")
             self.url = self.own.url
         return self.url
 
@@ -94,11 +107,17 @@ class Server:
             self.own.stop()
 
 
-def missing(reason: str) -> None:
+def leave_out(reason: str) -> None:
     """What cannot run says why; in CI nothing may be left out."""
     if CI:
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def missing() -> Callable[[str], None]:
+    """missing("no Chromium") skips with the reason, or fails in CI."""
+    return leave_out
 
 
 SERVER = pytest.StashKey[Server]()
@@ -123,7 +142,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def databases(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> "Iterator[builder.Databases]":
+) -> Iterator[builder.Databases]:
     given = getattr(request.config, "workerinput", {}).get("postgres")
     server = request.config.stash.setdefault(SERVER, Server(given))
     made = builder.Databases(tmp_path_factory.mktemp("databases"), server)
@@ -144,7 +163,7 @@ class Switchboard:
     """Where the app's Stripe calls go: to the sandbox of the test that runs, and nowhere else."""
 
     def __init__(self) -> None:
-        self.sandbox: Any = None
+        self.sandbox: Sandbox | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         assert self.sandbox is not None, "this test calls Stripe: let it ask for the `stripe` fixture"
@@ -155,7 +174,7 @@ class Switchboard:
 class Apps:
     """Makes apps for tests; the one on the shared database of a kind is made once."""
 
-    databases: "builder.Databases"
+    databases: builder.Databases
     switchboard: Switchboard
     mail_url: str
 
@@ -190,20 +209,20 @@ def close_engines(app: Flask) -> None:
 
 
 @pytest.fixture(scope="session")
-def mail_server() -> "Iterator[MailServer]":
+def mail_server() -> Iterator[MailServer]:
     with MailServer() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def apps(databases: "builder.Databases", mail_server: "MailServer") -> Iterator[Apps]:
+def apps(databases: builder.Databases, mail_server: MailServer) -> Iterator[Apps]:
     made = Apps(databases, Switchboard(), mail_server.url)
     yield made
     made.close()
 
 
 @pytest.fixture
-def app(database: str, apps: "Apps", request: pytest.FixtureRequest) -> Iterator[Flask]:
+def app(database: str, apps: Apps, request: pytest.FixtureRequest) -> Iterator[Flask]:
     """The app in its context. @pytest.mark.settings(GRACE_DAYS="3") gives one with other settings."""
     marker = request.node.get_closest_marker("settings")
     app = apps.on_shared(database, marker.kwargs if marker else {})
@@ -236,7 +255,7 @@ def check_books(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def client(app: Flask) -> "Reader":
+def client(app: Flask) -> Reader:
     """A browser without JavaScript that refuses broken pages; app.test_client() is another one."""
     return app.test_client()
 
@@ -278,7 +297,7 @@ class RealDatabase:
 
 
 @pytest.fixture
-def real_database(database: str, apps: "Apps", request: pytest.FixtureRequest) -> Iterator[RealDatabase]:
+def real_database(database: str, apps: Apps, request: pytest.FixtureRequest) -> Iterator[RealDatabase]:
     """What is committed here stays, for this test: nothing is rolled back and every connection is real."""
     url = apps.databases.fresh(database)
     app = apps.on(url)
@@ -312,7 +331,30 @@ def at() -> Iterator[Callable[[datetime | str], datetime]]:
 
 
 @pytest.fixture
-def mailbox(mail_server: "MailServer") -> list[EmailMessage]:
+def mailbox(mail_server: MailServer) -> list[EmailMessage]:
     """The mails that arrived by SMTP during this test, oldest first, parsed."""
     mail_server.received.clear()
     return mail_server.received
+
+
+@pytest.fixture
+def stripe(request: pytest.FixtureRequest, apps: Apps) -> Iterator[Sandbox]:
+    """The pretend Stripe, in process and empty. Webhooks go out in settle() and deliver(), not before.
+
+    Our clock follows its clock. With `real_database` it belongs to that app, else to `app`.
+    """
+    real = "real_database" in request.fixturenames
+    app = request.getfixturevalue("real_database").app if real else request.getfixturevalue("app")
+    sandbox = Sandbox(
+        public_url=builder.ENVIRONMENT["STRIPE_API_BASE"],
+        webhook_url=builder.ENVIRONMENT["BASE_URL"] + "/hooks/stripe",
+        webhook_secret=builder.ENVIRONMENT["STRIPE_WEBHOOK_SECRET"],
+        api_key=builder.ENVIRONMENT["STRIPE_SECRET_KEY"],
+        sender=lambda url, body, headers: app.test_client().post(url, data=body, headers=headers).status_code,
+    )
+    apps.switchboard.sandbox = sandbox
+    clock.use(lambda: datetime.fromtimestamp(sandbox.now(), UTC))
+    yield sandbox
+    clock.use(None)
+    apps.switchboard.sandbox = None
+    sandbox.close()

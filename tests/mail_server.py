@@ -21,7 +21,7 @@ class MailServer:
         self.url = f"smtp://127.0.0.1:{port}"
         self.controller = Controller(self, hostname="127.0.0.1", port=port)
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if self.refuse:
             return self.refuse
         message = message_from_bytes(envelope.content, EmailMessage, policy=email.policy.default)

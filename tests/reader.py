@@ -5,6 +5,7 @@ view that forgets to commit leaves nothing behind.
 """
 
 import contextvars
+import gzip
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -35,8 +36,8 @@ class Reader(FlaskClient):
         else:
             response = contextvars.Context().run(super().open, *args, **kwargs)
         self.page = None
-        if response.mimetype == "text/html" and response.data:
-            self.page = read(response.text, framed=response.request.path.startswith("/embed/"))
+        if response.mimetype == "text/html" and response.data and response.status_code != 304:
+            self.page = read(text_of(response), framed=response.request.path.startswith("/embed/"))
         return response
 
     def field(self, name: str) -> str:
@@ -46,6 +47,12 @@ class Reader(FlaskClient):
             if control.get("name") == name:
                 return control.get("value", "")
         raise AssertionError(f"the page has no field {name!r}")
+
+
+def text_of(response: TestResponse) -> str:
+    """The page as it was before it was squeezed for the way."""
+    squeezed = response.headers.get("Content-Encoding") == "gzip"
+    return (gzip.decompress(response.data) if squeezed else response.data).decode()
 
 
 def read(text: str, *, framed: bool = False) -> Element:
