@@ -1,0 +1,19 @@
+"""The commands: arguments, one verb, a commit, a line on stdout. `flask --help` lists them."""
+
+from flask import Flask
+
+from membership.cli.demo import demo
+from membership.cli.gifts import gifts
+from membership.cli.keys import keys
+from membership.cli.newsroom import newsroom
+from membership.cli.sandbox import sandbox
+from membership.cli.treasury import ledger
+from membership.cli.work import work
+
+COMMANDS = (demo, gifts, keys, ledger, newsroom, sandbox, work)
+
+
+def register(app: Flask) -> None:
+    """Give the app its commands."""
+    for command in COMMANDS:
+        app.cli.add_command(command)

@@ -1,0 +1,112 @@
+"""`flask demo`: everything on this machine, with a pretend Stripe and sample data; no accounts, no keys, no Docker.
+
+Three processes in the foreground (web server, pretend Stripe, worker), on loopback only. Ctrl-C stops them; what was
+done stays in the instance folder and is there again at the next start.
+"""
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import click
+from flask.cli import with_appcontext
+
+from membership.cli import demo_files
+from membership.cli.supervisor import Child, Supervisor, TooManyDeaths
+from membership.config import ROOT
+
+HOST = "127.0.0.1"
+LATE = 30  # seconds after which a start that is not ready says so
+
+
+@click.command("demo")
+@click.option(
+    "--port", type=click.IntRange(1, 65534), envvar="PORT", default=demo_files.PORT, show_default=True
+)
+@with_appcontext
+def demo(port: int) -> None:
+    """Start the web server, the pretend Stripe (PORT + 1) and the worker with sample data."""
+    for taken in (port, port + 1):
+        if not _is_free(taken):
+            raise click.ClickException(
+                f"Port {taken} is in use: stop what uses it, or choose another with PORT=9000."
+            )
+    instance = demo_files.instance_of(os.environ)
+    settings = {"INSTANCE_PATH": str(instance), **demo_files.settings(instance, port)}
+    demo_files.database()
+    demo_files.about(instance, settings)
+    try:
+        Supervisor(_children(port, settings)).run(_announcer(port))
+    except TooManyDeaths as error:
+        raise click.ClickException(f"{error} Everything is stopped.") from None
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _children(port: int, settings: Mapping[str, str]) -> list[Child]:
+    """The three processes. Their settings come from here alone, whatever a .env says."""
+    environment = {**os.environ, **settings, "FLASK_APP": "wsgi.py", "PYTHONUNBUFFERED": "1"}
+    flask = (sys.executable, "-m", "flask")
+    granian = ("-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "1")
+    quiet = ("--blocking-threads", "4", "--no-ws", "--log-level", "warning", "--no-access-log")
+    commands = {
+        "web server": (sys.executable, *granian, *quiet, "wsgi:app"),
+        "pretend Stripe": (*flask, "sandbox", "--port", str(port + 1)),
+        "worker": (*flask, "work"),
+    }
+    return [Child(name, command, environment, str(ROOT)) for name, command in commands.items()]
+
+
+def _announcer(port: int) -> Callable[[], None]:
+    """Asks both servers until they answer, then says so once."""
+    waiting = [f"http://{HOST}:{port}/readyz", f"http://{HOST}:{port + 1}/healthz"]
+    begun, said_late = time.monotonic(), False
+
+    def ask() -> None:
+        nonlocal said_late
+        if not waiting:
+            return
+        if _answers(waiting[0]):
+            waiting.pop(0)
+            if not waiting:
+                _say_ready(port)
+        elif not said_late and time.monotonic() - begun > LATE:
+            said_late = True
+            click.echo(f"Still waiting for {waiting[0]}", err=True)
+
+    return ask
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=1) as answer:  # noqa: S310 - our own loopback address
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def _say_ready(port: int) -> None:
+    site = f"http://{HOST}:{port}"
+    click.echo(f"""
+  The site         {site}/
+  Give             {site}/give
+  An article       {site}/demo/article
+  Mails sent       {site}/demo/mailbox
+  Pretend Stripe   http://localhost:{port + 1}/   (card 4242 4242 4242 4242, any later date, any code)
+
+  Ctrl-C stops everything and keeps the data; make demo-reset forgets it.
+""")
+    click.echo(f"Ready: {site}")
+    sys.stdout.flush()

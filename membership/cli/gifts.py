@@ -1,0 +1,101 @@
+"""`flask gifts`: what waits for staff, and what must stop at once. It names nobody: gifts are known by reference."""
+
+import click
+from flask import current_app
+
+from membership.billing import checkout
+from membership.cli.command import Group
+from membership.config import Settings
+from membership.db import db, writing
+from membership.domain import audit, donations, payments
+from membership.domain.donations import Donation, Review, Schedule
+from membership.domain.payments import PaymentStatus, Refund
+from membership.money import format as format_money
+
+gifts = Group("gifts", help="Gifts that wait for a decision, refunds, gifts of a country.")
+
+
+@gifts.command("held")
+def held() -> None:
+    """List the gifts that are held for review, oldest first."""
+    waiting = donations.held_ones()
+    for donation in waiting:
+        amount = format_money(donation.charged, _settings().locales[0])
+        card, said = donation.card_country or "?", donation.country or "?"
+        day = f"{donation.settled_at:%Y-%m-%d}" if donation.settled_at else "?"
+        click.echo(
+            f"{donation.reference}  {amount}  {donation.interval}  paid {day}  card {card}  declared {said}"
+        )
+    if not waiting:
+        click.echo("No gift is held.")
+
+
+@gifts.command("accept")
+@click.argument("reference")
+def accept(reference: str) -> None:
+    """Accept a held gift: its money reaches the shares."""
+    with writing():
+        donations.accept(donations.get_donation(reference), settings=_settings())
+        db.session.commit()
+    click.echo(f"{reference} is accepted.")
+
+
+@gifts.command("refund")
+@click.argument("reference")
+@click.option("--all", "every", is_flag=True, help="Every payment of a gift that repeats.")
+def refund(reference: str, *, every: bool) -> None:
+    """Give a gift back. A held one is refused by this, and ends if it repeats."""
+    with writing():
+        donation = donations.get_donation(reference)
+        was_held = donation.review is Review.HELD
+        asked = donations.refuse(donation) if was_held else _remains(donation, every=every)
+        db.session.commit()
+    agreed = [checkout.refund(one) for one in asked]
+    if was_held and donation.is_recurring and donation.schedule not in (Schedule.NONE, Schedule.ENDED):
+        agreed.append(checkout.stop(donation, by="staff"))
+    if not asked:
+        click.echo(f"{reference} has nothing left to refund.")
+    elif all(agreed):
+        click.echo(f"{reference} is being refunded: Stripe has agreed.")
+    else:
+        click.echo(
+            f"{reference}: Stripe has not answered yet. The request is noted and the worker asks again."
+        )
+
+
+@gifts.command("stop")
+@click.option("--country", required=True, metavar="XX", help="Two letters, as declared or as the card says.")
+def stop(country: str) -> None:
+    """Stop every running gift of a country, with a mail to each donor."""
+    running = donations.running_from(country.upper())
+    agreed = sum(checkout.stop(donation, by="country") for donation in running)
+    with writing():
+        audit.record(
+            audit.Tag.DONATIONS_STOPPED,
+            subject_type="country",
+            subject_id=country.upper(),
+            details={"running": len(running), "stopped": agreed},
+        )
+        db.session.commit()
+    click.echo(f"{country.upper()}: {len(running)} running, {agreed} stopped.")
+    if agreed < len(running):
+        click.echo("The others are noted; the worker asks Stripe again until they have stopped.", err=True)
+
+
+def _remains(donation: Donation, *, every: bool) -> list[Refund]:
+    """Ask back what is left of a gift's payments; several only when that was said."""
+    left = [
+        (payment, payment.amount - payments.refunded(payment))
+        for payment in payments.payments_of(donation.id)
+        if payment.status is PaymentStatus.SUCCEEDED
+    ]
+    left = [(payment, amount) for payment, amount in left if amount]
+    if len(left) > 1 and not every:
+        raise click.UsageError(f"This gift has {len(left)} payments: say --all to refund every one.")
+    audit.record(audit.Tag.DONATION_REFUNDED, subject_type="donation", subject_id=donation.reference)
+    return [payments.ask_refund(payment, amount, reason="staff") for payment, amount in left]
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings

@@ -1,0 +1,146 @@
+"""`flask work`: converges what Stripe reported, sends mail, runs the timetable. Any number may run side by side.
+
+A step that fails is logged by its class alone and tried again in the next round; the others go on. SIGTERM and SIGINT
+let the current item finish. When each task last ran is kept in memory: a new worker, and --once, run all of them.
+"""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from membership import clock, mail
+from membership.billing import checkout, converge, inbox, poll
+from membership.cli.command import Command
+from membership.config import Settings
+from membership.db import db, writing
+from membership.domain import donations, fundraisers, limits, outbox
+
+IDLE = 0.3  # seconds to sleep when there was nothing to do
+FAILED = 1.0  # seconds to rest after a round in which something failed
+BATCH = 50
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One line of the timetable. `commits` where the verb leaves committing to whoever calls it."""
+
+    name: str
+    every: timedelta
+    run: Callable[[datetime], object]
+    commits: bool = True
+
+
+def timetable(settings: Settings) -> list[Task]:
+    """What happens by itself, and how often."""
+    poll_every = timedelta(seconds=settings.poll_seconds)
+    return [
+        Task("ask for missed events", poll_every, poll.poll, commits=False),
+        Task(
+            "ask again what Stripe left unanswered",
+            timedelta(seconds=30),
+            checkout.resume_calls,
+            commits=False,
+        ),
+        Task("announce renewals", timedelta(hours=1), converge.announce_renewals, commits=False),
+        Task("publish sums", timedelta(minutes=5), fundraisers.publish_due),
+        Task("forget pledges that came to nothing", timedelta(hours=1), donations.purge_stale),
+        Task("forget what old events said", timedelta(hours=1), inbox.empty_old_payloads),
+        Task("forget dead mails", timedelta(hours=1), outbox.sweep),
+        Task("forget counts", timedelta(hours=1), limits.sweep),
+    ]
+
+
+@dataclass
+class Worker:
+    """One worker's rounds; `stop` ends it after the current item."""
+
+    tasks: list[Task]
+    stop: threading.Event = field(default_factory=threading.Event)
+    last: dict[str, datetime] = field(default_factory=dict)
+    failed: bool = False
+
+    def round(self) -> int:
+        """Everything that is due, once. Returns how many items were done."""
+        self.failed = False
+        done = self._step("timetable", self._timetable)
+        done += self._step("inbox", self._inbox)
+        return done + self._step("mail", lambda: mail.deliver(BATCH, until=self.stop.is_set))
+
+    def run(self) -> None:
+        """Round after round until told to stop."""
+        while not self.stop.is_set():
+            done = self.round()
+            if self.failed:
+                self.stop.wait(FAILED)
+            elif not done:
+                self.stop.wait(IDLE)
+
+    def once(self) -> None:
+        """Rounds until nothing is left to do."""
+        while self.round() and not self.stop.is_set():
+            pass
+
+    def _inbox(self) -> int:
+        """Object by object, so that a signal waits for one only."""
+        done = 0
+        while done < BATCH and not self.stop.is_set() and inbox.work(limit=1):
+            done += 1
+        return done
+
+    def _timetable(self) -> int:
+        for task in self.tasks:
+            now = clock.now()
+            last = self.last.get(task.name)
+            if self.stop.is_set() or (last is not None and now - last < task.every):
+                continue
+            self.last[task.name] = now
+            self._step(task.name, lambda task=task, now=now: _run(task, now))
+        return 0
+
+    def _step(self, name: str, step: Callable[[], int]) -> int:
+        if self.stop.is_set():
+            return 0
+        try:
+            return step()
+        except Exception as error:  # noqa: BLE001 - one step's failure must not stop the others
+            db.session.rollback()
+            self.failed = True
+            log.error("%s failed: %s", name, type(error).__name__)  # noqa: TRY400 - a traceback may carry personal data
+            return 0
+        finally:
+            db.session.remove()
+
+
+def _run(task: Task, now: datetime) -> int:
+    if task.commits:
+        with writing():
+            task.run(now)
+            db.session.commit()
+    else:
+        task.run(now)
+    return 0
+
+
+@click.command("work", cls=Command)
+@click.option("--once", is_flag=True, help="Do everything that is due, then end.")
+@with_appcontext
+def work(*, once: bool) -> None:
+    """Converge what Stripe reported, send mail, run the timetable; Ctrl-C ends it after the current item."""
+    worker = Worker(timetable(current_app.config["SETTINGS"]))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: worker.stop.set())
+    if once:
+        worker.once()
+    else:
+        worker.run()
+    if once and worker.failed:
+        raise SystemExit(1)
