@@ -7,7 +7,7 @@ a won dispute is another movement. Payouts sweep what they carry; `_payout` says
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from membership.sandbox import currencies
+from membership.sandbox import currencies, shapes
 from membership.sandbox.account import Account
 from membership.sandbox.clock import DAY
 from membership.sandbox.errors import ControlError
@@ -33,6 +33,16 @@ def fee_on(settled: int) -> int:
     return int((Decimal(settled) * Decimal("0.015") + 25).quantize(Decimal(1), ROUND_HALF_UP))
 
 
+def _fee_details(fee: int, kind: str) -> list[Object]:
+    what = {
+        "application": None,
+        "currency": currencies.SETTLEMENT,
+        "description": "Dispute fee" if kind == "adjustment" else "Stripe processing fees",
+        "type": "stripe_fee",
+    }
+    return [{"amount": fee, **what}] if fee else []
+
+
 def _move(
     account: Account,
     source: str,
@@ -45,15 +55,6 @@ def _move(
     category: str | None = None,
     at_once: bool = False,
 ) -> Object:
-    details = [
-        {
-            "amount": fee,
-            "application": None,
-            "currency": currencies.SETTLEMENT,
-            "description": "Dispute fee" if kind == "adjustment" else "Stripe processing fees",
-            "type": "stripe_fee",
-        }
-    ]
     return account.add(
         {
             "id": new_id("txn"),
@@ -66,7 +67,7 @@ def _move(
             "description": description,
             "exchange_rate": None if exchange_rate is None else float(exchange_rate),
             "fee": fee,
-            "fee_details": details if fee else [],
+            "fee_details": _fee_details(fee, kind),
             "net": amount - fee,
             "reporting_category": category or _CATEGORIES[kind],
             "source": source,
@@ -162,33 +163,39 @@ def pay_out(account: Account) -> Object:
     return account.change(payout, "payout.reconciliation_completed", reconciliation_status="completed")
 
 
+# what every new payout has in common
+_PAYOUT: Object = {
+    "object": "payout",
+    "application_fee": None,
+    "application_fee_amount": None,
+    "automatic": True,
+    "balance_transaction": None,
+    "description": "STRIPE PAYOUT",
+    "destination": "ba_1PressfundSandboxBank0000",
+    "failure_balance_transaction": None,
+    "failure_code": None,
+    "failure_message": None,
+    "livemode": False,
+    "metadata": {},
+    "method": "standard",
+    "original_payout": None,
+    "payout_method": None,
+    "reconciliation_status": "in_progress",
+    "reversed_by": None,
+    "source_type": "card",
+    "statement_descriptor": None,
+    "status": "pending",
+    "trace_id": {"status": "pending", "value": None},
+    "type": "bank_account",
+}
+
+
 def _payout(account: Account, amount: int) -> Object:
-    return {
-        "id": new_id("po"),
-        "object": "payout",
-        "amount": amount,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "arrival_date": account.now() + 2 * DAY,
-        "automatic": True,
-        "balance_transaction": None,
-        "created": account.now(),
-        "currency": currencies.SETTLEMENT,
-        "description": "STRIPE PAYOUT",
-        "destination": "ba_1PressfundSandboxBank0000",
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
-        "livemode": False,
-        "metadata": {},
-        "method": "standard",
-        "original_payout": None,
-        "payout_method": None,
-        "reconciliation_status": "in_progress",
-        "reversed_by": None,
-        "source_type": "card",
-        "statement_descriptor": None,
-        "status": "pending",
-        "trace_id": {"status": "pending", "value": None},
-        "type": "bank_account",
-    }
+    return shapes.filled(
+        _PAYOUT,
+        id=new_id("po"),
+        amount=amount,
+        arrival_date=account.now() + 2 * DAY,
+        created=account.now(),
+        currency=currencies.SETTLEMENT,
+    )

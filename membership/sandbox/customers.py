@@ -26,39 +26,41 @@ CREATE = takes(**_FIELDS)
 UPDATE = takes(**_FIELDS, invoice_settings=Shape(fields={"default_payment_method": ID}))
 
 
+# what every new customer has in common
+_NEW: Object = {
+    "object": "customer",
+    "address": None,
+    "balance": 0,
+    "currency": None,
+    "customer_account": None,
+    "default_source": None,
+    "delinquent": False,
+    "description": None,
+    "discount": None,
+    "email": None,
+    "invoice_settings": {
+        "custom_fields": None,
+        "default_payment_method": None,
+        "footer": None,
+        "rendering_options": None,
+    },
+    "livemode": False,
+    "metadata": {},
+    "name": None,
+    "next_invoice_sequence": 1,
+    "phone": None,
+    "preferred_locales": [],
+    "shipping": None,
+    "tax_exempt": "none",
+    "test_clock": None,
+}
+
+
 def make(account: Account, **given: object) -> Object:
     return account.add(
-        {
-            "id": new_id("cus"),
-            "object": "customer",
-            "address": None,
-            "balance": 0,
-            "created": account.now(),
-            "currency": None,
-            "customer_account": None,
-            "default_source": None,
-            "delinquent": False,
-            "description": None,
-            "discount": None,
-            "email": None,
-            "invoice_prefix": random_text(8).upper(),
-            "invoice_settings": {
-                "custom_fields": None,
-                "default_payment_method": None,
-                "footer": None,
-                "rendering_options": None,
-            },
-            "livemode": False,
-            "metadata": {},
-            "name": None,
-            "next_invoice_sequence": 1,
-            "phone": None,
-            "preferred_locales": [],
-            "shipping": None,
-            "tax_exempt": "none",
-            "test_clock": None,
-            **given,
-        },
+        shapes.filled(
+            _NEW, id=new_id("cus"), created=account.now(), invoice_prefix=random_text(8).upper(), **given
+        ),
         "customer.created",
     )
 

@@ -97,6 +97,16 @@ def start(account: Account, charge: Object, reason: str) -> Object:
     return dispute
 
 
+# what every new dispute has in common
+_NEW: Object = {
+    "object": "dispute",
+    "balance_transactions": [],
+    "enhanced_eligibility_types": [],
+    "livemode": False,
+    "metadata": {},
+}
+
+
 def _blank(account: Account, charge: Object, reason: str, status: str, *, inquiry: bool) -> Object:
     details = charge["payment_method_details"]
     shown: Object | None = None
@@ -111,17 +121,15 @@ def _blank(account: Account, charge: Object, reason: str, status: str, *, inquir
             },
             "type": "card",
         }
-    body: Object = {
-        "id": new_id("du"),
-        "object": "dispute",
-        "amount": charge["amount"] - charge["amount_refunded"],
-        "balance_transactions": [],
-        "charge": charge["id"],
-        "created": account.now(),
-        "currency": charge["currency"],
-        "enhanced_eligibility_types": [],
-        "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
-        "evidence_details": {
+    body: Object = shapes.filled(
+        _NEW,
+        id=new_id("du"),
+        amount=charge["amount"] - charge["amount_refunded"],
+        charge=charge["id"],
+        created=account.now(),
+        currency=charge["currency"],
+        evidence={**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {}},
+        evidence_details={
             "due_by": account.now() + _ANSWER_WITHIN if status != "lost" else None,
             "enhanced_eligibility": {},
             "has_evidence": False,
@@ -129,14 +137,12 @@ def _blank(account: Account, charge: Object, reason: str, status: str, *, inquir
             "submission_count": 0,
             "submission_method": "not_submitted",
         },
-        "is_charge_refundable": inquiry,
-        "livemode": False,
-        "metadata": {},
-        "network_reason_code": "10.4" if shown else None,
-        "payment_intent": charge["payment_intent"],
-        "reason": reason,
-        "status": status,
-    }
+        is_charge_refundable=inquiry,
+        network_reason_code="10.4" if shown else None,
+        payment_intent=charge["payment_intent"],
+        reason=reason,
+        status=status,
+    )
     return {**body, "payment_method_details": shown} if shown else body
 
 

@@ -91,17 +91,6 @@ def details_on_charge(method: Object, *, authenticated: bool) -> Object:
         sepa |= {"expected_debit_date": None, "mandate": f"mandate_{method['id'][3:]}"}
         return {"sepa_debit": sepa, "type": "sepa_debit"}
     card = method["card"]
-    three_d_secure = None
-    if authenticated:
-        three_d_secure = {
-            "authentication_flow": "challenge",
-            "electronic_commerce_indicator": "05",
-            "exemption_indicator": None,
-            "result": "authenticated",
-            "result_reason": None,
-            "transaction_id": method["id"][3:],
-            "version": "2.2.0",
-        }
     return {
         "card": {
             "authorization_code": "123456",
@@ -123,8 +112,20 @@ def details_on_charge(method: Object, *, authenticated: bool) -> Object:
             "network_transaction_id": method["id"][-15:],
             "overcapture": {"maximum_amount_capturable": 0, "status": "unavailable"},
             "regulated_status": "unregulated",
-            "three_d_secure": three_d_secure,
+            "three_d_secure": _authenticated(method) if authenticated else None,
             "wallet": None,
         },
         "type": "card",
+    }
+
+
+def _authenticated(method: Object) -> Object:
+    return {
+        "authentication_flow": "challenge",
+        "electronic_commerce_indicator": "05",
+        "exemption_indicator": None,
+        "result": "authenticated",
+        "result_reason": None,
+        "transaction_id": method["id"][3:],
+        "version": "2.2.0",
     }

@@ -10,10 +10,43 @@ from membership.sandbox.cards import AUTHENTICATION_FAILED, AUTHENTICATION_NEEDE
 from membership.sandbox.clock import HOUR
 from membership.sandbox.errors import ControlError, invalid
 from membership.sandbox.ids import new_id, random_text
+from membership.sandbox.parameters import merge_metadata
 from membership.sandbox.store import Object, Where
 
 SOON = 1  # seconds until a balance transaction exists
 _DEBIT_AFTER = {"succeed": 3, "fail": 3, "disputed": 3, "slow": 24 * HOUR}
+
+
+# what every new PaymentIntent has in common
+_INTENT: Object = {
+    "object": "payment_intent",
+    "amount_capturable": 0,
+    "amount_details": {"tip": {}},
+    "amount_received": 0,
+    "application": None,
+    "application_fee_amount": None,
+    "automatic_payment_methods": None,
+    "canceled_at": None,
+    "cancellation_reason": None,
+    "capture_method": "automatic_async",
+    "confirmation_method": "automatic",
+    "customer_account": None,
+    "last_payment_error": None,
+    "latest_charge": None,
+    "livemode": False,
+    "next_action": None,
+    "on_behalf_of": None,
+    "payment_method": None,
+    "payment_method_configuration_details": None,
+    "processing": None,
+    "review": None,
+    "shipping": None,
+    "source": None,
+    "status": "requires_payment_method",
+    "transfer_data": None,
+    "transfer_group": None,
+    "_authenticated": False,
+}
 
 
 def intend(
@@ -29,51 +62,25 @@ def intend(
     data = data or {}
     ident = new_id("pi")
     return account.add(
-        {
-            "id": ident,
-            "object": "payment_intent",
-            "amount": amount,
-            "amount_capturable": 0,
-            "amount_details": {"tip": {}},
-            "amount_received": 0,
-            "application": None,
-            "application_fee_amount": None,
-            "automatic_payment_methods": None,
-            "canceled_at": None,
-            "cancellation_reason": None,
-            "capture_method": "automatic_async",
-            "client_secret": f"{ident}_secret_{random_text(25)}",
-            "confirmation_method": "automatic",
-            "created": account.now(),
-            "currency": currency,
-            "customer": data.get("customer"),
-            "customer_account": None,
-            "description": data.get("description"),
-            "last_payment_error": None,
-            "latest_charge": None,
-            "livemode": False,
-            "metadata": data.get("metadata") or {},
-            "next_action": None,
-            "on_behalf_of": None,
-            "payment_method": None,
-            "payment_method_configuration_details": None,
-            "payment_method_options": _options(method_types),
-            "payment_method_types": method_types,
-            "processing": None,
-            "receipt_email": data.get("receipt_email"),
-            "review": None,
-            "setup_future_usage": "off_session" if keep else data.get("setup_future_usage"),
-            "shipping": None,
-            "source": None,
-            "statement_descriptor": data.get("statement_descriptor"),
-            "statement_descriptor_suffix": data.get("statement_descriptor_suffix"),
-            "status": "requires_payment_method",
-            "transfer_data": None,
-            "transfer_group": None,
-            "_session": data.get("_session"),
-            "_invoice": data.get("_invoice"),
-            "_authenticated": False,
-        },
+        shapes.filled(
+            _INTENT,
+            id=ident,
+            amount=amount,
+            client_secret=f"{ident}_secret_{random_text(25)}",
+            created=account.now(),
+            currency=currency,
+            customer=data.get("customer"),
+            description=data.get("description"),
+            metadata=merge_metadata({}, data.get("metadata", {})),
+            payment_method_options=_options(method_types),
+            payment_method_types=method_types,
+            receipt_email=data.get("receipt_email"),
+            setup_future_usage="off_session" if keep else data.get("setup_future_usage"),
+            statement_descriptor=data.get("statement_descriptor"),
+            statement_descriptor_suffix=data.get("statement_descriptor_suffix"),
+            _session=data.get("_session"),
+            _invoice=data.get("_invoice"),
+        ),
         "payment_intent.created",
     )
 
@@ -192,6 +199,31 @@ def _refuse(
     )
 
 
+# what every new charge has in common
+_CHARGE: Object = {
+    "object": "charge",
+    "amount_refunded": 0,
+    "application": None,
+    "application_fee": None,
+    "application_fee_amount": None,
+    "balance_transaction": None,
+    "disputed": False,
+    "failure_balance_transaction": None,
+    "fraud_details": {},
+    "livemode": False,
+    "on_behalf_of": None,
+    "radar_options": {},
+    "receipt_number": None,
+    "refunded": False,
+    "review": None,
+    "shipping": None,
+    "source": None,
+    "source_transfer": None,
+    "transfer_data": None,
+    "transfer_group": None,
+}
+
+
 def _charge(
     account: Account,
     intent: Object,
@@ -203,55 +235,38 @@ def _charge(
 ) -> Object:
     by_card = method["type"] == "card"
     ident = new_id("ch" if by_card else "py")
-    suffix = intent["statement_descriptor_suffix"]
-    own = account.settings.descriptor
-    return {
-        "id": ident,
-        "object": "charge",
-        "amount": intent["amount"],
-        "amount_captured": 0 if status == "failed" else intent["amount"],
-        "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
-        "billing_details": method["billing_details"],
-        "calculated_statement_descriptor": f"{own}* {suffix}"[:22]
-        if suffix
-        else intent["statement_descriptor"] or own,
-        "captured": status != "failed",
-        "created": account.now(),
-        "currency": intent["currency"],
-        "customer": intent["customer"],
-        "description": intent["description"],
-        "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": decline.code if decline else None,
-        "failure_message": decline.message if decline else None,
-        "fraud_details": {},
-        "livemode": False,
-        "metadata": dict(intent["metadata"]),
-        "on_behalf_of": None,
-        "outcome": _outcome(method, decline),
-        "paid": status == "succeeded",
-        "payment_intent": intent["id"],
-        "payment_method": method["id"],
-        "payment_method_details": payment_methods.details_on_charge(method, authenticated=authenticated),
-        "radar_options": {},
-        "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
-        "receipt_url": f"{account.settings.public_url}/receipt/{ident}" if status == "succeeded" else None,
-        "refunded": False,
-        "review": None,
-        "shipping": None,
-        "source": None,
-        "source_transfer": None,
-        "statement_descriptor": intent["statement_descriptor"],
-        "statement_descriptor_suffix": suffix,
-        "status": status,
-        "transfer_data": None,
-        "transfer_group": None,
-    }
+    return shapes.filled(
+        _CHARGE,
+        id=ident,
+        amount=intent["amount"],
+        amount_captured=0 if status == "failed" else intent["amount"],
+        billing_details=method["billing_details"],
+        calculated_statement_descriptor=_on_statement(account, intent),
+        captured=status != "failed",
+        created=account.now(),
+        currency=intent["currency"],
+        customer=intent["customer"],
+        description=intent["description"],
+        failure_code=decline.code if decline else None,
+        failure_message=decline.message if decline else None,
+        metadata=dict(intent["metadata"]),
+        outcome=_outcome(method, decline),
+        paid=status == "succeeded",
+        payment_intent=intent["id"],
+        payment_method=method["id"],
+        payment_method_details=payment_methods.details_on_charge(method, authenticated=authenticated),
+        receipt_email=intent["receipt_email"],
+        receipt_url=f"{account.settings.public_url}/receipt/{ident}" if status == "succeeded" else None,
+        statement_descriptor=intent["statement_descriptor"],
+        statement_descriptor_suffix=intent["statement_descriptor_suffix"],
+        status=status,
+    )
+
+
+def _on_statement(account: Account, intent: Object) -> str:
+    """What the bank statement will usually say."""
+    own, suffix = account.settings.descriptor, intent["statement_descriptor_suffix"]
+    return f"{own}* {suffix}"[:22] if suffix else str(intent["statement_descriptor"] or own)
 
 
 def _outcome(method: Object, decline: Decline | None) -> Object:

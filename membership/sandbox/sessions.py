@@ -10,7 +10,7 @@ from membership.sandbox.clock import DAY, HOUR
 from membership.sandbox.errors import invalid
 from membership.sandbox.ids import new_id, random_text
 from membership.sandbox.listing import Page, listed, matching, pages
-from membership.sandbox.parameters import EMAIL, ID, Choice, Shape, Text
+from membership.sandbox.parameters import EMAIL, ID, Choice, Shape, Text, merge_metadata
 from membership.sandbox.session_shape import blank, method_types
 from membership.sandbox.store import Object, Where
 
@@ -130,7 +130,7 @@ def _line_item(account: Account, item: Object, index: int, params: Object) -> Ob
         "amount_total": amount,
         "currency": price["currency"],
         "description": None,
-        "metadata": item.get("metadata", {}),
+        "metadata": merge_metadata({}, item.get("metadata", {})),
         "price": price,
         "quantity": item["quantity"],
     }

@@ -1,5 +1,6 @@
 """What every list and object shows alike, and which of their keys may leave."""
 
+import copy
 from typing import Any
 
 from membership.sandbox.store import Object
@@ -30,3 +31,8 @@ def changed(old: Object, new: Object) -> Object:
 
 def no_address() -> Object:
     return dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
+
+
+def filled(template: Object, **values: Any) -> Object:
+    """A new object from what all of its kind have in common and what this one has of its own."""
+    return {**copy.deepcopy(template), **values}

@@ -40,66 +40,72 @@ def begin(account: Account, session: Object, intent: Object, method: Object) -> 
     return body
 
 
+# what every new subscription has in common
+_NEW: Object = {
+    "object": "subscription",
+    "application": None,
+    "application_fee_percent": None,
+    "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+    "billing_cycle_anchor_config": None,
+    "billing_schedules": [],
+    "billing_thresholds": None,
+    "cancel_at": None,
+    "cancel_at_period_end": False,
+    "canceled_at": None,
+    "collection_method": "charge_automatically",
+    "customer_account": None,
+    "days_until_due": None,
+    "default_source": None,
+    "default_tax_rates": [],
+    "discounts": [],
+    "ended_at": None,
+    "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
+    "latest_invoice": None,
+    "livemode": False,
+    "next_pending_invoice_item_invoice": None,
+    "on_behalf_of": None,
+    "pause_collection": None,
+    "payment_settings": {
+        "payment_method_options": None,
+        "payment_method_types": None,
+        "save_default_payment_method": "off",
+    },
+    "pending_invoice_item_interval": None,
+    "pending_setup_intent": None,
+    "pending_update": None,
+    "schedule": None,
+    "status": "active",
+    "test_clock": None,
+    "transfer_data": None,
+    "trial_end": None,
+    "trial_settings": {
+        "end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": "create_invoice"}
+    },
+    "trial_start": None,
+    "_cycle": 1,
+}
+
+
 def _blank(ident: str, session: Object, customer: str, method: str, now: int) -> Object:
     data = session["_subscription_data"]
     mode = data.get("billing_mode", {}).get("type", "flexible")
-    return {
-        "id": ident,
-        "object": "subscription",
-        "application": None,
-        "application_fee_percent": None,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_cycle_anchor": now,
-        "billing_cycle_anchor_config": None,
-        "billing_mode": {
+    return shapes.filled(
+        _NEW,
+        id=ident,
+        billing_cycle_anchor=now,
+        billing_mode={
             "flexible": {"proration_discounts": "included"} if mode == "flexible" else None,
             "type": mode,
             "updated_at": None,
         },
-        "billing_schedules": [],
-        "billing_thresholds": None,
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": None,
-        "cancellation_details": _why(None),
-        "collection_method": "charge_automatically",
-        "created": now,
-        "currency": session["currency"],
-        "customer": customer,
-        "customer_account": None,
-        "days_until_due": None,
-        "default_payment_method": method,
-        "default_source": None,
-        "default_tax_rates": [],
-        "description": data.get("description"),
-        "discounts": [],
-        "ended_at": None,
-        "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
-        "latest_invoice": None,
-        "livemode": False,
-        "next_pending_invoice_item_invoice": None,
-        "on_behalf_of": None,
-        "pause_collection": None,
-        "payment_settings": {
-            "payment_method_options": None,
-            "payment_method_types": None,
-            "save_default_payment_method": "off",
-        },
-        "pending_invoice_item_interval": None,
-        "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
-        "start_date": now,
-        "status": "active",
-        "test_clock": None,
-        "transfer_data": None,
-        "trial_end": None,
-        "trial_settings": {
-            "end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": "create_invoice"}
-        },
-        "trial_start": None,
-        "_cycle": 1,
-    }
+        cancellation_details=_why(None),
+        created=now,
+        currency=session["currency"],
+        customer=customer,
+        default_payment_method=method,
+        description=data.get("description"),
+        start_date=now,
+    )
 
 
 def _why(reason: str | None, **more: object) -> Object:
