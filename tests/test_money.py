@@ -156,7 +156,7 @@ def test_anything_typed_is_an_amount_or_a_sentence(text, currency):
     assert said.endswith(".")
 
 
-@given(minor=st.integers(0, 10**13), currency=currencies)
+@given(minor=st.integers(0, 10**12 - 1), currency=currencies)
 def test_an_amount_written_with_a_point_is_read_back(minor, currency):
     amount = Money(minor - minor % CURRENCIES[currency].multiple_of, currency)
     assert money.parse(f"{amount.major:f}", currency) == amount
