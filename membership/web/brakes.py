@@ -1,0 +1,30 @@
+"""How often something may be tried, per browser, per address, per neighbourhood and in all.
+
+Wide enough for two hundred readers behind one carrier's address; narrow enough that testing stolen cards is no fun.
+"""
+
+from datetime import timedelta
+
+from flask import current_app, request
+
+from membership import vault
+from membership.domain import limits
+from membership.web import attempts, guards
+
+HOUR = timedelta(hours=1)
+TEN_MINUTES = timedelta(minutes=10)
+PER_BROWSER = 30
+PER_EMAIL = 30
+PER_NETWORK = 600
+IN_ALL = 5000
+
+
+def may_try(what: str, email: str) -> bool:
+    """Count one try of `what` (gift, transfer, leave); False when there were too many."""
+    own = limits.hit(f"{what}-browser", attempts.browser(), most=PER_BROWSER, per=HOUR)
+    address = limits.hit(f"{what}-email", vault.email_key(email), most=PER_EMAIL, per=HOUR)
+    near = limits.hit(f"{what}-network", guards.network_of(request), most=PER_NETWORK, per=TEN_MINUTES)
+    everywhere = limits.hit(f"{what}-all", "all", most=IN_ALL, per=TEN_MINUTES)
+    if not everywhere:
+        current_app.logger.error("%s: more than %d tries in ten minutes, all together", what, IN_ALL)
+    return own and address and near and everywhere
