@@ -35,7 +35,7 @@ def held() -> None:
 def accept(reference: str) -> None:
     """Accept a held gift: its money reaches the shares."""
     with writing():
-        donations.accept(donations.get_donation(reference), settings=_settings())
+        donations.accept(donations.get_donation(reference))
         db.session.commit()
     click.echo(f"{reference} is accepted.")
 

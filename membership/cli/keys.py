@@ -1,4 +1,6 @@
-"""`flask keys`: secrets for a new deployment."""
+"""`flask keys`: secrets for a new deployment. `python -m membership.cli.keys new` needs no settings at all."""
+
+import secrets
 
 import click
 
@@ -8,8 +10,17 @@ from membership.cli.command import Group
 keys = Group("keys", help="Secrets of a deployment.")
 
 
-@keys.command("new")
+@keys.command("new", with_appcontext=False)
 def new() -> None:
     """Print fresh secrets for .env. Nothing is stored: keep them safe, what they sealed opens with nothing else."""
-    for name, value in vault.new_keys().items():
+    fresh = {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        **vault.new_keys(),
+        "METRICS_TOKEN": secrets.token_urlsafe(24),
+    }
+    for name, value in fresh.items():
         click.echo(f"{name}={value}")
+
+
+if __name__ == "__main__":
+    keys()

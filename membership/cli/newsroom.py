@@ -1,12 +1,10 @@
 """`flask newsroom load`: the newsroom, its outlets, fundraisers and rules from one file, as often as one likes."""
 
-from fractions import Fraction
 from pathlib import Path
 
 import click
 from flask import current_app
 
-from membership import clock
 from membership.cli.command import Group
 from membership.cli.newsroom_file import NewsroomFile, RulePart, read
 from membership.db import db, writing
@@ -41,10 +39,7 @@ def described(whole: NewsroomFile) -> None:
 
 
 def _agree(fundraiser: fundraisers.Fundraiser, part: RulePart, ids: dict[str, int]) -> None:
-    """Let the rule be what the file says; one that is in force already stays, with what it has given so far."""
-    found = allocations.find_rule_in_force(fundraiser.id, clock.now())
-    if found is not None and _says(found) == _wanted(part, ids):
-        return
+    """Let the rule be what the file says; one that says so already stays, with what it has given so far."""
     rule = allocations.propose(
         fundraiser.id,
         fundraiser_slug=fundraiser.slug,
@@ -52,18 +47,4 @@ def _agree(fundraiser: fundraisers.Fundraiser, part: RulePart, ids: dict[str, in
         host_share_bp=part.host_share_bp,
         fee_bearer=part.fee_bearer,
     )
-    allocations.agree(rule, on=part.agreed_on, now=clock.now())
-
-
-def _says(rule: allocations.Rule) -> tuple[object, ...]:
-    return rule.fee_bearer, {key: part for key, part in allocations.fractions_of(rule).items() if part}
-
-
-def _wanted(part: RulePart, ids: dict[str, int]) -> tuple[object, ...]:
-    """What `fractions_of` would say: the host's share first, the rest by weight."""
-    host = Fraction(part.host_share_bp, 10_000)
-    whole = sum(part.shares.values())
-    parts: dict[int | None, Fraction] = {
-        ids[slug]: Fraction(weight, whole) * (1 - host) for slug, weight in part.shares.items()
-    }
-    return part.fee_bearer, parts | ({None: host} if host else {})
+    allocations.agree(rule, on=part.agreed_on)

@@ -24,7 +24,9 @@ INTERVALS = ("once", "month", "year")
 WORDS = ("title", "summary", "story", "stranded")
 LATER = ("plan", "perk")
 T = TypeVar("T")
-COUNTRIES = frozenset(code for code in Locale("en").territories if len(code) == 2 and code.isalpha())
+COUNTRIES = frozenset(
+    code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha()
+)
 
 
 class NewsroomFileError(Exception):
@@ -99,7 +101,7 @@ class _Table:
     def gap(self, key: str, what: str) -> None:
         self.gaps.append(f"{self.where}{key} {what}")
 
-    def take(self, key: str, of: Callable[[Any], T], otherwise: T, *, needed: bool = True) -> T:
+    def take(self, key: str, of: Callable[[Any], T], otherwise: Any, *, needed: bool = True) -> T:
         """A value through its check; a gap where it is missing or refused, and `otherwise` stands in."""
         if key not in self.data:
             if needed:

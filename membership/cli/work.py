@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import click
 from flask import current_app
@@ -103,7 +104,7 @@ class Worker:
             if self.stop.is_set() or (last is not None and now - last < task.every):
                 continue
             self.last[task.name] = now
-            self._step(task.name, lambda task=task, now=now: _run(task, now))
+            self._step(task.name, partial(_run, task, now))
         return 0
 
     def _step(self, name: str, step: Callable[[], int]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
+from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from membership.mail.contexts import CONTEXTS
 from membership.money import Money
 from membership.money import format as format_money
 
-POLICY: EmailPolicy = SMTP.clone(cte_type="7bit", max_line_length=78)
+POLICY = SMTP.clone(cte_type="7bit", max_line_length=78)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 DATES = {"en": "en_GB"}
 """Days are written as newspapers here write them: 3 December 2026."""
@@ -40,14 +40,14 @@ class Letter:
 
 def render(template: str, locale: str, context: Mapping[str, Any], settings: Settings) -> Letter:
     """Render one mail in this language. KeyError for a template that does not exist."""
-    CONTEXTS[template]
+    told = {key: context[key] for key in CONTEXTS[template].__annotations__ if key in context}
     env = _environment()
     known = {
         "newsroom": settings.newsroom_name,
         "contact_url": settings.link("/contact", locale),
         "lang": locale,
     }
-    values = known | _shown(context, locale)
+    values = known | _shown(told, locale)
     with force_locale(locale):
         subject = " ".join(env.get_template(f"email/{template}/subject.txt").render(values).split())
         values["subject"] = subject
