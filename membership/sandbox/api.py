@@ -53,10 +53,17 @@ class Api:
             with self._account.store.transaction():
                 before = self._keys.find(call.key, call.method, call.path, canonical(call.params))
             if before:
+                self._lose_reply(call)
                 return before, True
             return self._with_faults(call), False
         finally:
             self._keys.land(call.key)
+
+    def _lose_reply(self, call: Call) -> None:
+        """A reply told again can be lost on its way like any other."""
+        fault = faults.take(self._account, call.path, only=faults.SILENT)
+        if fault:
+            raise ReplyDropped(fault)
 
     def _with_faults(self, call: Call) -> Reply:
         fault = faults.take(self._account, call.path)

@@ -1,10 +1,11 @@
 """The hook: what it takes in, what it refuses, and that it only ever marks objects to look at."""
 
+import hashlib
+import hmac
 import json
 import time
 
 import pytest
-import stripe as sdk
 from sqlalchemy import func, select
 
 from membership import clock, vault
@@ -29,11 +30,11 @@ def body(**changes: object) -> bytes:
 
 
 def signature(payload: bytes, *, secret: str = "", age: float = 0, scheme: str = "v1") -> str:
+    """As Stripe signs: HMAC-SHA256 over the time, a dot and the raw body."""
     stamp = int(time.time() - age)
-    made = sdk.WebhookSignature.generate_signature_header(
-        payload, secret or make.settings().stripe_webhook_secrets[0], stamp
-    )
-    return made.replace("v1=", f"{scheme}=")
+    key = secret or make.settings().stripe_webhook_secrets[0]
+    made = hmac.new(key.encode(), f"{stamp}.".encode() + payload, hashlib.sha256).hexdigest()
+    return f"t={stamp},{scheme}={made}"
 
 
 def post(client, payload: bytes, header: str | None = None) -> int:
