@@ -118,7 +118,7 @@ def check_amount(amount: int, currency: str, param: str) -> None:
     check_multiple(amount, currency, param)
     if amount > LARGEST:
         raise invalid(f"Amount must be no more than {LARGEST}", param, "amount_too_large")
-    if settled(amount, currency) < SMALLEST:
+    if _worth(amount, currency) < SMALLEST:  # before rounding: 49.7 cents are too few
         raise ApiError(
             400,
             f"The Checkout Session's total amount due must add up to at least €0.50 {SETTLEMENT}",
@@ -133,9 +133,13 @@ def rate(currency: str, *, outward: bool = False) -> Decimal:
     return (base * Decimal("1.004")).quantize(Decimal("0.00000001")) if outward and base != 1 else base
 
 
-def settled(amount: int, currency: str, *, outward: bool = False) -> int:
+def _worth(amount: int, currency: str, *, outward: bool = False) -> Decimal:
     units = Decimal(amount).scaleb(-exponent(currency)) * rate(currency, outward=outward)
-    return int(units.scaleb(exponent(SETTLEMENT)).quantize(Decimal(1), ROUND_HALF_UP))
+    return units.scaleb(exponent(SETTLEMENT))
+
+
+def settled(amount: int, currency: str, *, outward: bool = False) -> int:
+    return int(_worth(amount, currency, outward=outward).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def shown(amount: int, currency: str) -> str:

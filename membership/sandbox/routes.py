@@ -25,6 +25,7 @@ from membership.sandbox.parameters import Shape, takes
 from membership.sandbox.store import Object
 
 PLAIN = takes()
+NOTHING = Shape()
 Run = Callable[..., Object | Page]
 
 
@@ -56,7 +57,7 @@ ROUTES = (
     _list("/v1/customers", "customer", customers.LIST, customers.catalogue),
     _read("/v1/customers", "customer", customers.retrieve),
     Route("POST", "/v1/customers/<id>", "customer", customers.UPDATE, customers.update),
-    Route("DELETE", "/v1/customers/<id>", "customer", PLAIN, customers.delete),
+    Route("DELETE", "/v1/customers/<id>", "customer", NOTHING, customers.delete),
     _list(
         "/v1/customers/<id>/payment_methods",
         "payment_method",
@@ -67,7 +68,7 @@ ROUTES = (
     _list("/v1/products", "product", catalogue.PRODUCT_LIST, catalogue.list_products),
     _read("/v1/products", "product", catalogue.retrieve_product),
     Route("POST", "/v1/products/<id>", "product", catalogue.PRODUCT_UPDATE, catalogue.update_product),
-    Route("DELETE", "/v1/products/<id>", "product", PLAIN, catalogue.delete_product),
+    Route("DELETE", "/v1/products/<id>", "product", NOTHING, catalogue.delete_product),
     Route("POST", "/v1/prices", "price", catalogue.PRICE_CREATE, catalogue.create_price),
     _list("/v1/prices", "price", catalogue.PRICE_LIST, catalogue.list_prices),
     _read("/v1/prices", "price", catalogue.retrieve_price),
