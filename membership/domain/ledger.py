@@ -142,11 +142,7 @@ def post(
     it is a Conflict. Safe when two workers post the same source at once.
     """
     currency_of(currency)
-    wanted = {code: amount for code, amount in postings.items() if amount}
-    if sum(wanted.values()) != 0 or len(wanted) < 2:
-        raise Unbalanced(N_("The postings of %(source)s do not balance."), source=source)
-    for code in wanted:
-        kind_of(code)
+    wanted = _balanced(postings, source)
     entry = find_entry(source)
     made = entry is None and insert_once(
         Entry,
@@ -207,6 +203,16 @@ def portion_to_reverse(parts: Mapping[str, int], already: Mapping[str, int], amo
         return {}
     steps = divide(amount, [parts[code] for code in codes], back)
     return {code: step for code, step in zip(codes, steps, strict=True) if step}
+
+
+def _balanced(postings: Mapping[str, int], source: str) -> dict[str, int]:
+    """The postings that are not zero, to accounts that there are, summing to zero."""
+    wanted = {code: amount for code, amount in postings.items() if amount}
+    if sum(wanted.values()) != 0 or len(wanted) < 2:
+        raise Unbalanced(N_("The postings of %(source)s do not balance."), source=source)
+    for code in wanted:
+        kind_of(code)
+    return wanted
 
 
 def _add_postings(entry: Entry, wanted: dict[str, int], currency: str) -> None:
