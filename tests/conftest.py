@@ -5,8 +5,6 @@ transaction that is rolled back. A commit inside ends a savepoint. `real_databas
 After every test that had a database, the books must still hold: `ledger.check() == []`.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import threading
@@ -22,27 +20,22 @@ import requests
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-try:
-    from membership import clock
-    from membership.app import create_app
-    from membership.db import db
-    from membership.domain import ledger
-    from membership.sandbox import Sandbox
-    from tests import databases as builder
-    from tests.mail_server import MailServer
-    from tests.postgres_server import PostgresServer
-    from tests.reader import Reader
-    from tests.wsgi_adapter import WSGIAdapter
-except Exception as e:
-    db = None
-    print("conftest: rooms are missing:", e)
+from membership import clock
+from membership.app import create_app
+from membership.db import db
+from membership.domain import ledger
+from membership.sandbox import Sandbox
+from tests import databases as builder
+from tests.mail_server import MailServer
+from tests.postgres_server import PostgresServer
+from tests.reader import Reader
+from tests.wsgi_adapter import WSGIAdapter
 
 CI = os.environ.get("CI") == "true"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 # A session that is given a connection keeps to savepoints of its own; given an engine, this changes nothing.
-if db:
-    db.session.session_factory.kw["join_transaction_mode"] = "create_savepoint"
+db.session.session_factory.kw["join_transaction_mode"] = "create_savepoint"
 
 
 # The run: which databases, which server, no network
@@ -82,7 +75,7 @@ def _stay_home(event: str, args: tuple[Any, ...]) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--db")
-        kinds = ("sqlite", "postgresql") if chosen == "both" else (chosen,)
+        kinds = builder.KINDS if chosen == "both" else (chosen,)
         metafunc.parametrize("database", kinds, indirect=True, scope="session")
 
 

@@ -38,7 +38,7 @@ def gather() -> Catalog:
 
 
 def _is_ours(folder: str | Path) -> bool:
-    parts = Path(folder).resolve().relative_to(ROOT).parts
+    parts = Path(folder).relative_to(ROOT).parts
     return not parts or (parts[0] in {"membership", "templates"} and parts[-1] != "__pycache__")
 
 
