@@ -37,10 +37,9 @@ def demo(port: int) -> None:
             )
     instance = demo_files.instance_of(os.environ)
     settings = {"INSTANCE_PATH": str(instance), **demo_files.settings(instance, port)}
-    demo_files.database()
     demo_files.about(instance, settings)
     try:
-        Supervisor(_children(port, settings)).run(_announcer(port))
+        Supervisor(_children(port, settings)).run(_announcer(port), meanwhile=demo_files.database)
     except TooManyDeaths as error:
         raise click.ClickException(f"{error} Everything is stopped.") from None
 

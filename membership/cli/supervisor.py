@@ -65,13 +65,18 @@ class Supervisor:
         self.deaths: deque[float] = deque()
         self.asked_to_stop = 0
 
-    def run(self, each_tick: Callable[[], None]) -> None:
-        """Start all and watch; returns when everything has stopped. Raises TooManyDeaths."""
+    def run(self, each_tick: Callable[[], None], *, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Start all and watch; returns when everything has stopped. Raises TooManyDeaths.
+
+        `meanwhile` runs while the others load, before the last child starts: what that one needs, it finds.
+        """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
         try:
-            for child in self.children:
+            for child in self.children[:-1]:
                 child.start()
+            meanwhile()
+            self.children[-1].start()
             while not self.asked_to_stop:
                 for child in self.children:
                     if child.is_dead() and not self.asked_to_stop:
