@@ -104,7 +104,8 @@ def _insert(table: type[Base]) -> Any:
 def insert_once(table: type[Base], **values: Any) -> bool:
     """INSERT .. ON CONFLICT DO NOTHING: whether this call made the row. Safe when two do it at once."""
     result: CursorResult[Any] = db.session.execute(  # type: ignore[assignment]  # an INSERT always gives a cursor
-        _insert(table).values(**values).on_conflict_do_nothing()
+        _insert(table).values(**values).on_conflict_do_nothing(),
+        execution_options={"preserve_rowcount": True},  # PostgreSQL's RETURNING would hide it
     )
     return result.rowcount == 1
 
