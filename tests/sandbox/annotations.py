@@ -87,39 +87,43 @@ def _fits(value, hint, where):
 
 def _fit_one(value, hint, where):
     origin = typing.get_origin(hint)
-    wrong = [f"{where}: {value!r} is no {hint}"]
-    if hint is typing.Any:
-        return []
-    if origin is typing.Literal:
-        return [] if value in typing.get_args(hint) else wrong
-    if origin is list:
-        if not isinstance(value, list):
-            return wrong
+    if origin is list and isinstance(value, list):
+        return _each(value, hint, where)
+    if inspect.isclass(origin) and issubclass(origin, stripe.ListObject) and isinstance(value, dict):
+        return problems_of_list(value, hint, where)
+    if (
+        inspect.isclass(origin) and origin is not list and isinstance(value, dict)
+    ):  # UntypedStripeObject: a free hash
         inner = typing.get_args(hint)[0]
-        return [one for index, item in enumerate(value) for one in _fits(item, inner, f"{where}[{index}]")]
-    if inspect.isclass(origin) and issubclass(origin, stripe.ListObject):
-        if not isinstance(value, dict) or value.get("object") != "list":
-            return wrong
-        inner = typing.get_args(hint)[0]
-        return [
-            one for index, item in enumerate(value["data"]) for one in _fits(item, inner, f"{where}[{index}]")
-        ] + [
-            f"{where}.{key}: not in a list"
-            for key in value
-            if key not in {"object", "data", "has_more", "url"}
-        ]
-    if inspect.isclass(origin):  # UntypedStripeObject[...]: a free hash
-        inner = typing.get_args(hint)[0]
-        if not isinstance(value, dict):
-            return wrong
         return [one for key, item in value.items() for one in _fits(item, inner, f"{where}.{key}")]
-    if inspect.isclass(hint) and issubclass(hint, stripe.StripeObject):
-        return problems(value, hint, where) if isinstance(value, dict) else wrong
+    if inspect.isclass(hint) and issubclass(hint, stripe.StripeObject) and isinstance(value, dict):
+        return problems(value, hint, where)
+    return [] if _is(value, hint, origin) else [f"{where}: {value!r} is no {hint}"]
+
+
+def _is(value, hint, origin):
+    """A plain value of that type; whole numbers are no booleans and strings no numbers."""
+    if origin is typing.Literal:
+        return value in typing.get_args(hint)
     if hint is decimal.Decimal:
-        return [] if isinstance(value, str) and re.fullmatch(r"-?[0-9.]+", value) else wrong
+        return isinstance(value, str) and bool(re.fullmatch(r"-?[0-9.]+", value))
     if hint is float:
-        return [] if isinstance(value, (int, float)) and not isinstance(value, bool) else wrong
-    return [] if type(value) is hint else wrong
+        return type(value) in {int, float}
+    return hint is typing.Any or type(value) is hint
+
+
+def _each(values, hint, where):
+    inner = typing.get_args(hint)[0]
+    return [one for index, item in enumerate(values) for one in _fits(item, inner, f"{where}[{index}]")]
+
+
+def problems_of_list(value, hint, where):
+    if value.get("object") != "list":
+        return [f"{where}: no list"]
+    strange = [
+        f"{where}.{key}: not in a list" for key in value if key not in {"object", "data", "has_more", "url"}
+    ]
+    return _each(value["data"], hint, where) + strange
 
 
 def parameters(typed_dict):
