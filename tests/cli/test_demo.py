@@ -18,7 +18,7 @@ import pytest
 from membership.cli.supervisor import DEATHS, Child, Supervisor, TooManyDeaths
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 20  # how long a test waits for what should take one
+SECONDS = 60  # how long a busy machine may take for what takes a second or two
 
 
 def free_port():
@@ -143,9 +143,7 @@ def test_a_busy_port_is_a_sentence(tmp_path):
 
 
 def test_what_keeps_dying_stops_everything(monkeypatch):
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        monkeypatch.setattr(signal, "signal", lambda *_: None)
-        assert number
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # pytest keeps its own Ctrl-C
     dies = Child("thing", (sys.executable, "-c", "pass"), os.environ, str(ROOT))
     lives = Child("other", (sys.executable, "-c", "import time; time.sleep(60)"), os.environ, str(ROOT))
     with pytest.raises(TooManyDeaths, match="The thing keeps dying"):
