@@ -194,7 +194,8 @@ def contact(customer: Any, billing: Plain | None = None) -> Contact:
             customer.get("email") or billing.get("email"),
             customer.get("name") or billing.get("name"),
         )
-    return Contact(id_of(customer), billing.get("email"), billing.get("name"))
+    gone = isinstance(customer, Mapping)  # a deleted customer reaches nobody and is linked no more
+    return Contact(None if gone else id_of(customer), billing.get("email"), billing.get("name"))
 
 
 def session(plain: Plain) -> SessionFacts:
