@@ -6,6 +6,7 @@ Demo and tests only, from the same machine only. Whatever is misspelt is refused
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Request, Response
 
@@ -77,6 +78,8 @@ class Control:
         name = request.path.removeprefix("/_control/").strip("/")
         if request.remote_addr not in {"127.0.0.1", "::1", None}:
             return _json(403, {"error": "The controls answer this machine alone."})
+        if not _is_here(request.headers.get("Origin")):
+            return _json(403, {"error": "A page from elsewhere may not turn the controls."})
         turn = self._turns.get((request.method, name))
         if turn is None:
             return _json(404, {"error": f"There is no control {request.method} {name}."})
@@ -205,6 +208,11 @@ class Control:
     def _state(self, body: Body) -> Body:
         _only(body, "email")
         return dict(report.state(self._account, body.get("email") or None))
+
+
+def _is_here(origin: str | None) -> bool:
+    """Whether a request comes from no page at all, or from one on this machine."""
+    return origin is None or urlsplit(origin).hostname in {"localhost", "127.0.0.1", "::1"}
 
 
 def _body(request: Request) -> Body:
