@@ -33,7 +33,7 @@ from membership.web.pagecache import PageCache
 BLUEPRINTS = (
     (public.bp, "readers"),
     (give.bp, "givers"),
-    (transfer.bp, "givers-own"),
+    (transfer.bp, "givers"),
     (thanks.bp, "givers-own"),
     (leave.bp, "leavers"),
     (demo.bp, "demo-readers"),

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from membership.db import db
 from membership.domain import fundraisers, newsroom, transfers
 from membership.domain.fundraisers import Fundraiser
-from membership.errors import DomainError, NotFound
+from membership.errors import N_, DomainError, NotFound
 from membership.money import Money
 from membership.web import attempts, brakes, locales, sheets, view
 from membership.web.attempts import Attempt
@@ -38,6 +38,7 @@ def _page(
         says=says,
         general=general or [],
         has_errors=bool(form.errors or says or general),
+        holder=newsroom.get_newsroom().bank_account.get("holder", ""),
         statement=view.settings().statement_descriptor,
         notices=fundraisers.notices(fundraiser, locales.locale()),
     )
@@ -54,7 +55,7 @@ def _open_one(slug: str) -> Fundraiser:
     fundraiser = fundraisers.get_fundraiser(slug)
     found = newsroom.find_newsroom()
     if not fundraiser.is_open() or found is None or not found.bank_account:
-        raise NotFound("There is no such page.")
+        raise NotFound(N_("There is no such page"))
     return fundraiser
 
 
@@ -64,15 +65,16 @@ def transfer(slug: str) -> Response:
     announced = session.get("transfers", {}).get(request.args.get("announced", ""))
     if announced is not None:
         fundraiser = fundraisers.get_fundraiser(slug)
-        return sheets.page(
+        page = sheets.page(
             "give/transfer_announced.html",
             reference=request.args["announced"],
             amount=Money(*announced),
             account=newsroom.get_newsroom().bank_account,
             fundraiser=fundraiser,
             words=fundraiser.words(locales.locale()),
-            statement=view.settings().statement_descriptor,
         )
+        page.headers["Cache-Control"] = "no-store"
+        return page
     fundraiser = _open_one(slug)
     return _page(fundraiser, _form(fundraiser))
 
