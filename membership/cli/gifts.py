@@ -12,6 +12,8 @@ from membership.domain.donations import Donation, Review, Schedule
 from membership.domain.payments import PaymentStatus, Refund
 from membership.money import format as format_money
 
+ANY_REFERENCE = {"ignore_unknown_options": True}  # a random reference may begin with a hyphen
+
 gifts = Group("gifts", help="Gifts that wait for a decision, refunds, gifts of a country.")
 
 
@@ -30,7 +32,7 @@ def held() -> None:
         click.echo("No gift is held.")
 
 
-@gifts.command("accept")
+@gifts.command("accept", context_settings=ANY_REFERENCE)
 @click.argument("reference")
 def accept(reference: str) -> None:
     """Accept a held gift: its money reaches the shares."""
@@ -40,7 +42,7 @@ def accept(reference: str) -> None:
     click.echo(f"{reference} is accepted.")
 
 
-@gifts.command("refund")
+@gifts.command("refund", context_settings=ANY_REFERENCE)
 @click.argument("reference")
 @click.option("--all", "every", is_flag=True, help="Every payment of a gift that repeats.")
 def refund(reference: str, *, every: bool) -> None:
@@ -92,7 +94,8 @@ def _remains(donation: Donation, *, every: bool) -> list[Refund]:
     left = [(payment, amount) for payment, amount in left if amount]
     if len(left) > 1 and not every:
         raise click.UsageError(f"This gift has {len(left)} payments: say --all to refund every one.")
-    audit.record(audit.Tag.DONATION_REFUNDED, subject_type="donation", subject_id=donation.reference)
+    if left:
+        audit.record(audit.Tag.DONATION_REFUNDED, subject_type="donation", subject_id=donation.reference)
     return [payments.ask_refund(payment, amount, reason="staff") for payment, amount in left]
 
 

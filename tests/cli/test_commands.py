@@ -78,6 +78,17 @@ def test_a_held_gift_is_accepted_once(app):
     assert "Traceback" not in again.output
 
 
+def test_a_reference_may_begin_with_a_hyphen(app):
+    given = held()
+    given.reference = "-5" + given.reference
+    assert run(app, "gifts", "accept", given.reference).exit_code == 0
+
+
+@pytest.mark.parametrize("command", [("refund", "--all"), ("accept",)])
+def test_what_needs_a_reference_says_so(app, command):
+    assert run(app, "gifts", *command).exit_code == 2
+
+
 def test_an_unknown_gift_is_a_sentence(app):
     done = run(app, "gifts", "accept", "nothing")
     assert done.exit_code == 1
