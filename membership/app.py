@@ -6,11 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import requests
 from flask import Flask
 
 from membership import cli, clock, vault, web
 from membership.billing import account
+from membership.cli import demo_files
+from membership.cli.keys import keys
 from membership.config import ROOT, Settings, SettingsError, environment
 from membership.db import db
 from membership.domain import limits, newsroom
@@ -22,7 +25,14 @@ OFFSET_KEPT = 0.5
 
 def create_app(settings: Settings | None = None, *, stripe_session: requests.Session | None = None) -> Flask:
     """The app. Without settings they are read from the environment; `stripe_session` carries Stripe's requests."""
-    settings = settings or Settings.from_environment(environment(os.environ))
+    if settings is None:
+        demo_files.prepare(os.environ)
+        try:
+            settings = Settings.from_environment(environment(os.environ))
+        except SettingsError as gaps:
+            if click.get_current_context(silent=True) is None:
+                raise
+            return _commands_without_settings(gaps)
     app = Flask("membership", template_folder=str(ROOT / "templates"), static_folder=None,
                 instance_path=str(settings.instance_path.resolve()))  # fmt: skip
     app.config.update(
@@ -32,10 +42,9 @@ def create_app(settings: Settings | None = None, *, stripe_session: requests.Ses
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(settings.database_url),
     )
     db.init_app(app)
-    keys = Keys(
-        settings.vault_public_key, settings.vault_private_key, settings.email_key, settings.outbox_keys
+    vault.configure(
+        Keys(settings.vault_public_key, settings.vault_private_key, settings.email_key, settings.outbox_keys)
     )
-    vault.configure(keys)
     limits.configure(settings.secret_key.encode())
     account.join(app, settings, stripe_session)
     if settings.mode == "demo" and settings.stripe_api_base:
@@ -45,9 +54,18 @@ def create_app(settings: Settings | None = None, *, stripe_session: requests.Ses
     return app
 
 
+def _commands_without_settings(gaps: SettingsError) -> Flask:
+    """On the command line, settings with gaps still let new keys be made: they are what fills the gaps."""
+    app = Flask("membership", static_folder=None)
+    app.cli.add_command(keys)
+    click.echo(str(gaps), err=True)
+    return app
+
+
 def refuse_to_serve_without_legal_pages(app: Flask) -> None:
     """In production readers find imprint, privacy, terms and contact, or the web server does not start."""
-    if app.config["SETTINGS"].mode != "production":
+    settings: Settings | None = app.config.get("SETTINGS")
+    if settings is None or settings.mode != "production":
         return
     with app.app_context():
         host = newsroom.find_newsroom()

@@ -45,7 +45,7 @@ def register(email: str, *, name: str | None = None, locale: str, now: datetime 
         Person,
         email_key=vault.email_key(email),
         reference=new_reference(),
-        sealed_identity=vault.seal({"email": email.strip(), "name": name or ""}),
+        sealed_identity=vault.seal({"email": vault.clean_email(email), "name": name or ""}),
         locale=locale,
         created_at=now or clock.now(),
     )
