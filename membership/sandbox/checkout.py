@@ -61,7 +61,9 @@ def fixed_email(account: Account, session: Object) -> str | None:
 
 
 def pay(account: Account, session: Object, form: Form) -> Outcome:
-    if session["status"] == "open" and account.now() >= session["expires_at"]:
+    if session["status"] == "open" and (
+        account.now() >= session["expires_at"] or _payer_is_gone(account, session)
+    ):
         sessions.close(account, session)
     if session["status"] != "open":
         return Outcome("closed")
@@ -78,9 +80,14 @@ def pay(account: Account, session: Object, form: Form) -> Outcome:
     return _take(account, session, intent, method)
 
 
+def _payer_is_gone(account: Account, session: Object) -> bool:
+    """Whether the session's customer was deleted while its page stood open."""
+    return bool(session["customer"]) and "deleted" in account.get("customer", session["customer"])
+
+
 def authenticate(account: Account, session: Object, *, approved: bool) -> Outcome:
     """The payer's bank has answered."""
-    if session["status"] != "open" or not session["_intent"]:
+    if session["status"] != "open" or not session["_intent"] or _payer_is_gone(account, session):
         return Outcome("closed")
     intent = account.get("payment_intent", session["_intent"])
     if intent["status"] != "requires_action":

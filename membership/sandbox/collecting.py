@@ -60,7 +60,6 @@ def _end_unpaid(account: Account, bill: Object, intent: Object, how: str) -> Non
         status=how,
         auto_advance=False,
         next_payment_attempt=None,
-        amount_remaining=0 if how == "void" else bill["amount_remaining"],
         status_transitions={**bill["status_transitions"], f"{name}_at": now},
     )
 

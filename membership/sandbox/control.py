@@ -159,7 +159,10 @@ class Control:
                 self._account, self._account.get("dispute", _text(body, "dispute")), outcome
             )
         charge = self._account.get("charge", _text(body, "charge"))
-        return disputes.start(self._account, charge, str(body.get("reason", "fraudulent")))
+        reason = _text({"reason": "fraudulent", **body}, "reason")
+        if reason == "early_fraud_warning":
+            return disputes.warn(self._account, charge)
+        return disputes.start(self._account, charge, reason)
 
     def _refund_fail(self, body: Body) -> Object:
         _only(body, "refund")

@@ -52,7 +52,7 @@ def of_test_card(account: Account, *, charge: str, reason: str) -> None:
     found = account.get("charge", charge)
     if reason == "early_fraud_warning":
         warn(account, found)
-    elif not found["disputed"]:
+    elif not found["disputed"] and not found["refunded"]:
         start(account, found, reason)
 
 

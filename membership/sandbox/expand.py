@@ -50,6 +50,7 @@ _IDS: dict[str, dict[str, str]] = {
         "latest_invoice": "invoice",
     },
     "subscription_item": {"price.product": "product"},
+    "line_item": {"pricing.price_details.price": "price"},
     "invoice": {
         "customer": "customer",
         "default_payment_method": "payment_method",

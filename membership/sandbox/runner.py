@@ -3,6 +3,7 @@
 Nothing is lost when the process is killed: what was due is due again at the next start.
 """
 
+import logging
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from membership.sandbox.account import Account
 from membership.sandbox.webhooks import Delivery, Webhooks
 
+_log = logging.getLogger(__name__)
 _BEAT = 0.2
 _AT_ONCE = 4
 
@@ -34,8 +36,14 @@ class Runner:
 
     def _run(self) -> None:
         while not self._over.is_set():
-            while not self._over.is_set() and self._step():
-                pass
+            try:
+                while not self._over.is_set() and self._step():
+                    pass
+            except (
+                Exception
+            ):  # time must go on for everything else; the step stays due and is seen in the log
+                _log.exception("a step of the pretend Stripe failed")
+                self._over.wait(1)
             while not self._over.is_set() and self._send_one():
                 pass
             self._wake.wait(_BEAT)

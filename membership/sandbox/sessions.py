@@ -7,7 +7,7 @@ pressed the button, and its url only while it is open.
 from membership.sandbox import catalogue, currencies, customers, payments, shapes
 from membership.sandbox.account import Account, step
 from membership.sandbox.clock import DAY, HOUR
-from membership.sandbox.errors import invalid
+from membership.sandbox.errors import invalid, missing_object
 from membership.sandbox.ids import new_id, random_text
 from membership.sandbox.listing import Page, listed, matching, pages
 from membership.sandbox.parameters import EMAIL, ID, Choice, Shape, Text, merge_metadata
@@ -260,7 +260,16 @@ def catalogue_of(account: Account, params: Object) -> Page:
 
 
 def line_items(account: Account, params: Object, ident: str) -> Page:
+    """In the order they were given, unlike other lists."""
     session = account.get("checkout.session", ident, "session")
     limit = params.get("limit", 10)
     items = session["_line_items"]
-    return Page(items[:limit], len(items) > limit, f"/v1/checkout/sessions/{ident}/line_items")
+    places = {item["id"]: place for place, item in enumerate(items)}
+    for name in ("starting_after", "ending_before"):
+        if name in params and params[name] not in places:
+            raise missing_object("item", params[name], name)
+    start = places[params["starting_after"]] + 1 if "starting_after" in params else 0
+    end = places[params["ending_before"]] if "ending_before" in params else len(items)
+    start = max(start, end - limit) if "ending_before" in params else start
+    url = f"/v1/checkout/sessions/{ident}/line_items"
+    return Page(items[start:end][:limit], end - start > limit, url)

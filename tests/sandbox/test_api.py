@@ -423,6 +423,18 @@ def test_lists_page_through_newest_first(bench):
     assert len(bench.v1.customers.list().data) == 10
 
 
+def test_line_items_page_in_the_order_given(bench):
+    items = [bench.price(amount) for amount in range(100, 113)]
+    session = bench.open(line_items=items)
+    listed = bench.v1.checkout.sessions.line_items.list(session.id, {"limit": 5})
+    assert [one.amount_total for one in listed.auto_paging_iter()] == list(range(100, 113))
+    third = bench.v1.checkout.sessions.line_items.list(
+        session.id, {"limit": 3, "ending_before": listed.data[4].id}
+    )
+    assert [one.amount_total for one in third.data] == [101, 102, 103]
+    assert third.has_more
+
+
 def test_lists_narrow_by_time_and_email(bench):
     bench.v1.customers.create({"email": "a@example.org"})
     bench.sandbox.advance(seconds=100)

@@ -319,3 +319,18 @@ def test_the_state_can_be_one_persons(bench):
     assert mine["balance"] == 1945
     assert bench.control("state")["charged"] == 2700
     assert bench.browser.get("/_control/state?email=nobody@example.org").json["charged"] == 0
+
+
+def test_a_refund_may_be_quicker_than_the_dispute(bench):
+    session = bench.open()
+    bench.pay(session, "4000000000000259")
+    bench.v1.refunds.create({"charge": bench.charge_of(session).id})
+    bench.sandbox.settle()
+    assert bench.control("state")["disputes"] == 0
+
+
+def test_a_warning_can_be_ordered(bench):
+    charge = bench.charge_of(bench.paid())
+    bench.control("dispute", {"charge": charge.id, "reason": "early_fraud_warning"})
+    assert [one.charge for one in bench.v1.radar.early_fraud_warnings.list().data] == [charge.id]
+    assert bench.control("state")["disputes"] == 0

@@ -385,3 +385,13 @@ def test_other_links_lead_nowhere(bench, path):
     answer = bench.browser.get(path)
     assert answer.status_code == 404
     page(answer)
+
+
+def test_a_customer_deleted_meanwhile_pays_nothing(bench):
+    customer = bench.v1.customers.create({"email": "a@example.org"})
+    session, asked = bench.open(customer=customer.id), bench.open(customer=customer.id)
+    bench.pay(asked, "4000002760003184")
+    bench.v1.customers.delete(customer.id)
+    assert bench.pay(session).status_code == 410
+    assert bench.answer_bank(asked, "approve").status_code in {200, 303}
+    assert bench.control("state")["charges"] == 0
