@@ -270,6 +270,6 @@ def line_items(account: Account, params: Object, ident: str) -> Page:
             raise missing_object("item", params[name], name)
     start = places[params["starting_after"]] + 1 if "starting_after" in params else 0
     end = places[params["ending_before"]] if "ending_before" in params else len(items)
+    more = end - start > limit
     start = max(start, end - limit) if "ending_before" in params else start
-    url = f"/v1/checkout/sessions/{ident}/line_items"
-    return Page(items[start:end][:limit], end - start > limit, url)
+    return Page(items[start:end][:limit], more, f"/v1/checkout/sessions/{ident}/line_items")
