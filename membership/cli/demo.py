@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from urllib.error import URLError
+from http.client import HTTPException
 from urllib.request import urlopen
 
 import click
@@ -92,7 +92,7 @@ def _answers(url: str) -> bool:
     try:
         with urlopen(url, timeout=1) as answer:  # noqa: S310 - our own loopback address
             return bool(answer.status == 200)
-    except (URLError, OSError):
+    except (OSError, HTTPException):  # URLError is an OSError
         return False
 
 

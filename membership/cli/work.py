@@ -25,6 +25,7 @@ from membership.domain import donations, fundraisers, limits, outbox
 
 IDLE = 0.3  # seconds to sleep when there was nothing to do
 FAILED = 1.0  # seconds to rest after a round in which something failed
+AGAIN = timedelta(seconds=30)  # when a task that failed is tried again, if its turn is later
 BATCH = 50
 
 log = logging.getLogger(__name__)
@@ -72,9 +73,10 @@ class Worker:
     def round(self) -> int:
         """Everything that is due, once. Returns how many items were done."""
         self.failed = False
-        done = self._step("timetable", self._timetable)
-        done += self._step("inbox", self._inbox)
-        return done + self._step("mail", lambda: mail.deliver(BATCH, until=self.stop.is_set))
+        self._step("timetable", self._timetable)
+        worked = self._step("inbox", self._inbox)
+        sent = self._step("mail", lambda: mail.deliver(BATCH, until=self.stop.is_set))
+        return (worked or 0) + (sent or 0)
 
     def run(self) -> None:
         """Round after round until told to stop."""
@@ -85,10 +87,12 @@ class Worker:
             elif not done:
                 self.stop.wait(IDLE)
 
-    def once(self) -> None:
-        """Rounds until nothing is left to do."""
+    def once(self) -> bool:
+        """Rounds until nothing is left to do; False when something failed on the way."""
+        well = True
         while self.round() and not self.stop.is_set():
-            pass
+            well = well and not self.failed
+        return well and not self.failed
 
     def _inbox(self) -> int:
         """Object by object, so that a signal waits for one only."""
@@ -104,10 +108,12 @@ class Worker:
             if self.stop.is_set() or (last is not None and now - last < task.every):
                 continue
             self.last[task.name] = now
-            self._step(task.name, partial(_run, task, now))
+            if self._step(task.name, partial(_run, task, now)) is None:
+                self.last[task.name] -= max(task.every - AGAIN, timedelta(0))
         return 0
 
-    def _step(self, name: str, step: Callable[[], int]) -> int:
+    def _step(self, name: str, step: Callable[[], int]) -> int | None:
+        """What the step did; None when it failed."""
         if self.stop.is_set():
             return 0
         try:
@@ -116,7 +122,7 @@ class Worker:
             db.session.rollback()
             self.failed = True
             log.error("%s failed: %s", name, type(error).__name__)  # noqa: TRY400 - a traceback may carry personal data
-            return 0
+            return None
         finally:
             db.session.remove()
 
@@ -139,9 +145,7 @@ def work(*, once: bool) -> None:
     worker = Worker(timetable(current_app.config["SETTINGS"]))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: worker.stop.set())
-    if once:
-        worker.once()
-    else:
+    if not once:
         worker.run()
-    if once and worker.failed:
+    elif not worker.once():
         raise SystemExit(1)

@@ -132,6 +132,20 @@ def test_the_timetable_runs_each_task_when_its_time_has_come(at):
     assert len(ran) == 2
 
 
+def test_a_task_that_fails_is_tried_again_soon(at):
+    ran = []
+
+    def fail(now):
+        ran.append(now)
+        raise RuntimeError
+
+    worker = Worker([Task("hourly", timetable(make.settings())[2].every, fail)])
+    for moment in ("10:00:00", "10:00:20", "10:00:30", "10:00:40"):
+        at(f"2026-03-01 {moment}")
+        worker.round()
+    assert [f"{now:%M:%S}" for now in ran] == ["00:00", "00:30"]
+
+
 def test_told_to_stop_it_begins_nothing_new(monkeypatch):
     worker = Worker([Task("stop", timetable(make.settings())[0].every, lambda _now: worker.stop.set())])
     monkeypatch.setattr(mail, "deliver", lambda *_a, **_k: pytest.fail("it went on"))

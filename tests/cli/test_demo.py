@@ -2,13 +2,14 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import stat
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -22,15 +23,12 @@ SECONDS = 60  # how long a busy machine may take for what takes a second or two
 
 
 def free_port():
-    """A port that is free, and the one after it too."""
+    """A port that is free, and the one after it too; below those that the system gives to outgoing connections."""
     while True:
-        with closing(socket.socket()) as first, closing(socket.socket()) as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
+        port = random.randrange(20_000, 32_000)
+        with closing(socket.socket()) as first, closing(socket.socket()) as second, suppress(OSError):
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
             return port
 
 
@@ -91,10 +89,8 @@ def ready(process, port):
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks processes up in /proc")
 def test_the_demo_is_ready_comes_back_and_goes(tmp_path):
     instance, port = tmp_path / "instance", free_port()
-    begun = time.monotonic()
     with demo(instance, port) as process:
-        assert ready(process, port), process.said()
-        assert time.monotonic() - begun < SECONDS
+        assert ready(process, port), (process.said(), of_instance(instance))
         assert answers(f"http://127.0.0.1:{port}/readyz")
         assert stat.S_IMODE((instance / "demo.env").stat().st_mode) == 0o600
         about = json.loads((instance / "demo.json").read_text())
