@@ -6,6 +6,7 @@ After every test that had a database, the books must still hold: `ledger.check()
 """
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -59,6 +60,7 @@ hypothesis.settings.load_profile("house")
 
 def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_stay_home)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped from outside, we still tidy up
 
 
 def _stay_home(event: str, args: tuple[Any, ...]) -> None:

@@ -4,16 +4,26 @@ It listens on a Unix socket in a temporary folder only. Its binaries refuse to r
 copied beside the data and run as `nobody`, so no permission of a home or a checkout is ever widened.
 """
 
+import ctypes
 import importlib.util
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import psycopg
+
+PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """In the new process: when the tests are killed, however suddenly, this server ends with them."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
+
 
 QUICK = {
     "fsync": "off",  # the data lives as long as the run
@@ -63,6 +73,7 @@ class PostgresServer:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is ours: we stop it ourselves
                 cwd=self.folder,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
                 **self.run_as,
             )
         self._wait()
