@@ -13,6 +13,7 @@ export PORT ?= 8000
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 BIN := .venv/bin
+INSTANCE := $(or $(INSTANCE_PATH),instance)
 WORKERS ?= 2
 TESTS ?=
 TRANSLATIONS := membership/translations
@@ -54,8 +55,11 @@ demo: install ## web server, pretend Stripe and worker with sample data (PORT, d
 	@exec $(BIN)/flask demo
 
 demo-reset: ## forget the demo's data: the next make demo begins anew
-	@rm -rf instance/demo* instance/*.sqlite instance/*.sqlite-* instance/mail instance/sandbox*
-	@echo "The demo's data is gone."
+	@if [ "$${MODE:-}" = production ] || grep -Eqs '^ *(export +)?MODE *= *.?production' .env; then \
+		echo "This is a production installation: nothing was touched." >&2; exit 1; fi; \
+	if [ ! -e "$(INSTANCE)/demo.env" ]; then echo "There is no demo in $(INSTANCE)."; exit 0; fi; \
+	rm -rf "$(INSTANCE)"/demo.* "$(INSTANCE)"/pressfund.sqlite* "$(INSTANCE)"/sandbox.sqlite* "$(INSTANCE)/mail"; \
+	echo "The demo's data is gone."
 
 browser:
 	@chromium() { [ -n "$${CHROMIUM:-}" ] || [ -x /usr/bin/chromium ]; }; \

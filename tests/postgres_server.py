@@ -73,7 +73,7 @@ class PostgresServer:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is ours: we stop it ourselves
                 cwd=self.folder,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one system call
                 **self.run_as,
             )
         self._wait()
