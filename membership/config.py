@@ -143,10 +143,16 @@ class _Reader:
         mode = self.text("MODE")
         if mode not in MODES:
             self.gaps.append(f"MODE is {mode!r}: one of {', '.join(MODES)}")
+        settings = self._read_all(mode, Path(self.environ.get("INSTANCE_PATH") or ROOT / "instance"))
+        self._together(settings)
+        if self.gaps:
+            raise SettingsError(self.gaps)
+        return settings
+
+    def _read_all(self, mode: str, instance: Path) -> Settings:
         currencies = self.read("CURRENCIES", _currencies, ("EUR",))
-        instance = Path(self.environ.get("INSTANCE_PATH") or ROOT / "instance")
-        default_mail = "noreply@newsroom.example" if mode != "production" else None
-        settings = Settings(
+        mail_from = self.text("MAIL_FROM", _demo(mode, "noreply@newsroom.example"))
+        return Settings(
             mode=mode,
             secret_key=self.text("SECRET_KEY"),
             database_url=_driver(self.text("DATABASE_URL", f"sqlite:///{instance}/pressfund.sqlite")),
@@ -163,8 +169,8 @@ class _Reader:
             email_key=self.read("EMAIL_KEY", key_bytes, b""),
             outbox_keys=self.read("OUTBOX_KEY", lambda text: tuple(map(key_bytes, _words(text))), ()),
             mail_url=self.text("MAIL_URL", _demo(mode, "file:")),
-            mail_from=self.text("MAIL_FROM", default_mail),
-            staff_mail=self.text("STAFF_MAIL", self.environ.get("MAIL_FROM") or default_mail or ""),
+            mail_from=mail_from,
+            staff_mail=self.text("STAFF_MAIL", mail_from),
             ledger_currency=self.read("LEDGER_CURRENCY", _currency, "EUR"),
             currencies=currencies,
             fee_formula=self.read("FEE_FORMULA", FeeFormula.parse, FeeFormula.parse("0%+0")),
@@ -179,10 +185,6 @@ class _Reader:
             poll_seconds=self.read("POLL_SECONDS", _whole, 600),
             instance_path=instance,
         )
-        self._together(settings)
-        if self.gaps:
-            raise SettingsError(self.gaps)
-        return settings
 
     def _amounts(self, name: str, currencies: tuple[str, ...]) -> Mapping[str, Money]:
         amounts: dict[str, Money] = self.read(name, _amounts, {})

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, CursorResult, DateTime, Dialect, Engine, Enum, LargeBinary, MetaData, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.types import TypeDecorator
@@ -64,7 +63,7 @@ def member(kind: type[E], value: str, otherwise: E) -> E:
     return next((one for one in kind if one == value), otherwise)
 
 
-Json = JSON().with_variant(JSONB(), "postgresql")
+Json = JSON()  # not JSONB, which forgets the order of keys: the first currency and the first language count
 
 
 class Base(DeclarativeBase):

@@ -10,16 +10,13 @@ import sqlalchemy as sa
 from alembic import context
 from alembic.script import ScriptDirectory
 
-from membership.db import Base, Json, UTCDateTime, db
+from membership.db import Base, UTCDateTime, db
 
 
-def render_item(kind: str, item: Any, autogen: Any) -> str | bool:
+def render_item(kind: str, item: Any, _autogen: Any) -> str | bool:
     """Migrations stand on SQLAlchemy alone: our types may change, what was written then may not."""
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
-    if kind == "type" and item is Json:
-        autogen.imports.add("from sqlalchemy.dialects import postgresql")
-        return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
     return False
 
 

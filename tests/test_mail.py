@@ -42,7 +42,6 @@ MAILS = {
     "gift-renews-soon": GIFT | {"renews_on": "2026-12-03", "leave_url": LEAVE},
     "gift-failed": GIFT | {"give_url": GIVE},
     "gift-stopped": GIFT | {"stopped_on": "2026-03-01", "reason": "donor", "give_url": GIVE},
-    "gift-paused": GIFT | {"resumes_on": "2026-06-01", "leave_url": LEAVE},
     "leave-confirmation": {
         "links": [GIFT | {"url": LEAVE}, GIFT | {"url": LEAVE + "2", "interval": "year"}],
     },
@@ -295,7 +294,7 @@ def test_it_stops_after_the_current_one(mailbox):
 def test_file_keeps_one_json_a_message(tmp_path, monkeypatch):
     use(monkeypatch, f"file:{tmp_path}/post")
     queued(key="receipt:1")
-    queued(key="receipt:2", template="gift-paused", to="giorgi@example.org", locale="ka")
+    queued(key="receipt:2", template="gift-renews-soon", to="giorgi@example.org", locale="ka")
     assert mail.deliver(limit=1, now=NOON) == 1
     assert mail.deliver(limit=1, now=NOON + timedelta(minutes=1)) == 1
     newest, oldest = mail.kept()

@@ -32,12 +32,12 @@ from membership.domain.donations import Donation, Status
 log = logging.getLogger(__name__)
 
 HANDLED = (
-    "charge.failed", "charge.pending", "charge.refund.updated", "charge.refunded", "charge.succeeded", "charge.updated",
-    "checkout.session.async_payment_failed", "checkout.session.async_payment_succeeded", "checkout.session.completed",
-    "checkout.session.expired", "customer.deleted", "customer.subscription.created", "customer.subscription.deleted",
-    "customer.subscription.paused", "customer.subscription.resumed", "customer.subscription.updated", "invoice.paid",
-    "invoice.payment_failed", "invoice.voided", "payment_intent.canceled", "payment_intent.payment_failed",
-    "payment_intent.processing", "payment_intent.succeeded", "refund.created", "refund.failed", "refund.updated",
+    "charge.failed", "charge.pending", "charge.refund.updated", "charge.refunded", "charge.succeeded",
+    "charge.updated", "checkout.session.async_payment_failed", "checkout.session.async_payment_succeeded",
+    "checkout.session.completed", "checkout.session.expired", "customer.deleted", "customer.subscription.created",
+    "customer.subscription.deleted", "customer.subscription.updated", "invoice.paid", "invoice.payment_failed",
+    "invoice.voided", "payment_intent.canceled", "payment_intent.payment_failed", "payment_intent.processing",
+    "payment_intent.succeeded", "refund.created", "refund.failed", "refund.updated",
 )  # fmt: skip
 """The events we ask Stripe for. Others are stored and lead nowhere."""
 

@@ -4,7 +4,6 @@ Each child leads a session of its own, so its whole group can be ended: a server
 that would keep its port. Where the system can (Linux), children are told when the supervisor itself is killed.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -19,7 +18,14 @@ DEATHS = 10  # more than so many ...
 SECONDS = 30  # ... in so many seconds: something is wrong, and starting again will not mend it
 PATIENCE = 8  # seconds that children have to stop by themselves
 TICK = 0.05
-_PR_SET_PDEATHSIG = 1
+# Before it becomes the command, a child asks to be told when the supervisor is gone (1 is PR_SET_PDEATHSIG). A small
+# program of its own does it: Python code between fork and exec can hang.
+_FOLLOW_PARENT = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 class TooManyDeaths(Exception):
@@ -39,12 +45,11 @@ class Child:
     def start(self) -> None:
         """Start it in a session of its own."""
         self.process = subprocess.Popen(  # noqa: S603 - our own commands
-            self.command,
+            [sys.executable, "-I", "-c", _FOLLOW_PARENT, *self.command],
             env=dict(self.environment),
             cwd=self.cwd,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_follow_parent,  # noqa: PLW1509 - one system call, and the supervisor has no threads
         )
 
     def is_dead(self) -> bool:
@@ -119,16 +124,3 @@ class Supervisor:
             child.signal(signal.SIGKILL)
             if child.process is not None:
                 child.process.wait()
-
-
-def _system_calls() -> "ctypes.CDLL | None":
-    return ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-_LIBC = _system_calls()
-
-
-def _follow_parent() -> None:
-    """In the child, before it becomes the command: be told to stop when the supervisor is gone."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -3,7 +3,7 @@
 import click
 
 from membership.cli.command import Group
-from membership.domain import fundraisers
+from membership.domain import audit, fundraisers
 from membership.domain import ledger as books
 
 ledger = Group("ledger", help="The books.")
@@ -12,7 +12,7 @@ ledger = Group("ledger", help="The books.")
 @ledger.command("check")
 def check() -> None:
     """Every invariant of the ledger; exit code 1 when one is broken."""
-    breaches = [*books.check(), *fundraisers.totals_off()]
+    breaches = [*books.check(), *fundraisers.totals_off(), *audit.check()]
     for breach in breaches:
         click.echo(breach)
     if breaches:

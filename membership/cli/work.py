@@ -53,9 +53,10 @@ def timetable(settings: Settings) -> list[Task]:
             commits=False,
         ),
         Task("announce renewals", timedelta(hours=1), converge.announce_renewals, commits=False),
+        Task("look again at what waits too long", timedelta(hours=1), poll.sweep, commits=False),
+        Task("end gifts whose fundraiser has ended", timedelta(hours=1), checkout.stop_closed, commits=False),
         Task("publish sums", timedelta(minutes=5), fundraisers.publish_due),
         Task("forget pledges that came to nothing", timedelta(hours=1), donations.purge_stale),
-        Task("forget what old events said", timedelta(hours=1), inbox.empty_old_payloads),
         Task("forget dead mails", timedelta(hours=1), outbox.sweep),
         Task("forget counts", timedelta(hours=1), limits.sweep),
     ]

@@ -76,17 +76,6 @@ class GiftStopped(TypedDict):
     fundraiser_title: NotRequired[str]
 
 
-class GiftPaused(TypedDict):
-    """`gift-paused`: nothing is charged until `resumes_on`."""
-
-    name: str | None
-    amount: Amount
-    interval: Interval
-    resumes_on: str
-    fundraiser_title: str
-    leave_url: str
-
-
 class LeaveLink(TypedDict):
     """One running gift, and the address that stops it."""
 
@@ -134,7 +123,6 @@ CONTEXTS: dict[str, type] = {
     "gift-renews-soon": GiftRenewsSoon,
     "gift-failed": GiftFailed,
     "gift-stopped": GiftStopped,
-    "gift-paused": GiftPaused,
     "leave-confirmation": LeaveConfirmation,
     "transfer-announced": TransferAnnounced,
     "transfer-announced-staff": TransferAnnouncedStaff,

@@ -15,12 +15,12 @@ from membership.domain import donations, fundraisers
 from membership.domain.donations import Donation, Schedule
 from membership.errors import N_, NotFound
 from membership.web import attempts, brakes, locales, sheets, view
-from membership.web.attempts import Attempt
 from membership.web.forms.leave import AskForm, LeaveForm
 
 bp = Blueprint("leave", __name__)
 
 PAUSE_DAYS = 91
+ASK = "leave/ask.html"
 
 
 @bp.get("/leave")
@@ -28,29 +28,27 @@ def ask() -> Response:
     """Where shall the link be sent?"""
     if request.args.get("sent"):
         return sheets.page("leave/sent.html")
-    return _ask_page(AskForm())
+    key = ("leave", locales.locale(), request.script_root)
+    sheet = sheets.shared(key, lambda: sheets.draw(ASK, form=AskForm(), says="", has_errors=False))
+    return sheet.response(attempts.tokens(attempts.fresh()))
 
 
-def _ask_page(
-    form: AskForm, status: int = 200, *, attempt: Attempt | None = None, says: str = ""
-) -> Response:
-    attempt = attempt or attempts.fresh()
+def _ask_page(form: AskForm, status: int = 200, *, says: str = "") -> Response:
     errors = bool(form.errors or says)
-    return sheets.page("leave/ask.html", status, attempt=attempt, form=form, says=says, has_errors=errors)
+    return sheets.page(ASK, status, form=form, says=says, has_errors=errors)
 
 
 @bp.post("/leave")
 def send() -> ResponseReturnValue:
     """The same answer, whether we know the address or not."""
     form = AskForm(request.form)
-    attempt = attempts.read(request.form.get("attempt", ""))
-    if attempt is None or not attempts.is_pressed(attempt):
-        return _ask_page(form, 422, attempt=attempt, says="again")
+    if not attempts.is_pressed():
+        return _ask_page(form, 422, says="again")
     if not form.validate():
-        return _ask_page(form, 422, attempt=attempt)
+        return _ask_page(form, 422)
     if not brakes.may_try("leave", form.email.data or ""):
         db.session.commit()
-        return _ask_page(form, 429, attempt=attempt, says="limit")
+        return _ask_page(form, 429, says="limit")
     donations.ask_to_leave(form.email.data or "", locales.locale(), settings=view.settings())
     db.session.commit()
     return redirect(url_for(".ask", sent="yes"), 303)

@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 from membership.triggers import KEYS, append_only, drop_append_only
 
@@ -22,7 +21,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("subject_id", sa.String(length=100), nullable=False),
         sa.Column("by_id", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.String(length=1000), nullable=False),
-        sa.Column("details", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("details", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_records")),
     )
     with op.batch_alter_table("audit_records", schema=None) as batch_op:
@@ -72,12 +71,10 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("closes_on", sa.Date(), nullable=True),
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("goal_minor", sa.BigInteger(), nullable=False),
-        sa.Column("texts", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
-        sa.Column("suggestions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
-        sa.Column("risk_notices", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
-        sa.Column(
-            "refused_countries", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
-        ),
+        sa.Column("texts", sa.JSON(), nullable=False),
+        sa.Column("suggestions", sa.JSON(), nullable=False),
+        sa.Column("risk_notices", sa.JSON(), nullable=False),
+        sa.Column("refused_countries", sa.JSON(), nullable=False),
         sa.Column("ends_running", sa.Boolean(), nullable=False),
         sa.Column("raised_minor", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fundraisers")),
@@ -141,8 +138,8 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("donee", sa.String(), nullable=False),
-        sa.Column("bank_account", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
-        sa.Column("pages", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("bank_account", sa.JSON(), nullable=False),
+        sa.Column("pages", sa.JSON(), nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_newsroom_only_one")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_newsroom")),
     )
@@ -179,9 +176,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("latin_name", sa.String(), nullable=False),
         sa.Column("lang", sa.String(), nullable=False),
         sa.Column("country", sa.String(), nullable=False),
-        sa.Column("languages", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("languages", sa.JSON(), nullable=False),
         sa.Column("link", sa.String(), nullable=False),
-        sa.Column("about", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("about", sa.JSON(), nullable=False),
         sa.Column(
             "status",
             sa.Enum(
@@ -456,7 +453,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("fundraiser_id", sa.Integer(), nullable=False),
         sa.Column("slug", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("titles", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("titles", sa.JSON(), nullable=False),
         sa.Column("planned_minor", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["fundraiser_id"], ["fundraisers.id"], name=op.f("fk_fundraiser_causes_fundraiser_id_fundraisers")

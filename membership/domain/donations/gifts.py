@@ -236,7 +236,7 @@ def pledge(
     return donation
 
 
-def lock(query: Select[tuple[Donation]]) -> Donation | None:
+def lock(query: Select[Donation]) -> Donation | None:
     """The row as it is now, locked until the transaction ends: whoever converges it works alone."""
     fresh = query.with_for_update().execution_options(populate_existing=True)
     return db.session.scalar(fresh)
