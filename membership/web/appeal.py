@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import date
 
-from membership.domain import allocations, fundraisers
+from membership.domain import allocations, fundraisers, newsroom
 from membership.domain.fundraisers import Fundraiser, Progress, ShownCause, ShownShare, Words
+from membership.web import view
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,12 @@ class Appeal:
     is_open: bool
     closes_on: date | None
     agreed_on: date | None
+    donee: str
 
 
 def of(fundraiser: Fundraiser, locale: str) -> Appeal:
     """The fundraiser as this language's readers see it now."""
+    host = newsroom.find_newsroom()
     rule = allocations.find_rule_in_force(fundraiser.id)
     return Appeal(
         slug=fundraiser.slug,
@@ -35,4 +38,5 @@ def of(fundraiser: Fundraiser, locale: str) -> Appeal:
         is_open=fundraiser.is_open(),
         closes_on=fundraiser.closes_on,
         agreed_on=rule.agreed_on if rule else None,
+        donee=host.donee if host else view.settings().newsroom_name,
     )

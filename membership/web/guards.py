@@ -55,9 +55,16 @@ class Session(SecureCookieSessionInterface):
     """Signed cookies, and none at all on pages that are the same for everybody."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Cookie-free pages get neither a cookie nor `Vary: Cookie`, whatever has looked at the session."""
-        if guard().cookies:
+        """Cookie-free pages get neither a cookie nor `Vary: Cookie`, whatever has looked at the session.
+
+        Private pages lose `Vary: Cookie` too: no shared cache keeps them, and in the browser's own it would throw
+        the form away when the gift changes the cookie, so that Back showed another form with another attempt.
+        """
+        here = guard()
+        if here.cookies:
             super().save_session(app, session, response)
+            if here.cache.startswith("private"):
+                response.vary.discard("cookie")  # werkzeug removes by the small name
 
 
 class Writing:

@@ -10,7 +10,7 @@ from flask import Blueprint, render_template, request, session, url_for
 from membership.billing import inbox
 from membership.domain import donations, fundraisers
 from membership.domain.donations import Donation, Status
-from membership.web import locales
+from membership.web import appeal, locales
 
 bp = Blueprint("thanks", __name__)
 
@@ -46,9 +46,7 @@ def thanks(reference: str) -> str:
         "give/thanks.html",
         says=SAYS[donation.status],
         donation=donation,
-        fundraiser=fundraiser,
-        words=fundraiser.words(locales.locale()),
-        is_open=fundraiser.is_open(),
+        appeal=appeal.of(fundraiser, locales.locale()),
         again=_again(donation),
     )
 

@@ -37,7 +37,7 @@ def test_paid_at_once_though_no_webhook_came(donor):
     assert answer.status_code == 200
     assert status(donor.ours) == "paid"
     assert "€20 was paid once." in text(donor.ours)
-    assert "set aside for the newsrooms, shared by this rule" in text(donor.ours)
+    assert "The host sets it aside for the newsrooms, shared by this rule" in text(donor.ours)
     assert answer.headers["Cache-Control"] == "no-store"
     assert refresh(donor.ours) is None
 

@@ -1,8 +1,10 @@
 // The page works without this. With it: the button says the sum, the fee follows the amount, one press is one gift.
 (function () {
   'use strict';
-  var summary = document.getElementById('errors');
-  if (summary) summary.focus();
+  setTimeout(function () { // for browsers that know autofocus on fields alone
+    var told = document.querySelector('[autofocus]');
+    if (told && document.activeElement === document.body) told.focus();
+  }, 200);
   var form = document.querySelector('form[data-rate]');
   if (!form) return;
   var data = form.dataset, other = form.elements.other_amount, button = form.querySelector('button.go');
