@@ -282,7 +282,7 @@ class RealDatabase:
                 except Exception as error:  # noqa: BLE001 - the test looks at it
                     answers[place] = error
 
-        threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
+        threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(calls)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -333,7 +333,7 @@ def mailbox(mail_server: MailServer) -> list[EmailMessage]:
 
 
 @pytest.fixture
-def stripe(request: pytest.FixtureRequest, apps: Apps) -> Iterator[Sandbox]:
+def stripe(request: pytest.FixtureRequest, database: str, apps: Apps) -> Iterator[Sandbox]:
     """The pretend Stripe, in process and empty. Webhooks go out in settle() and deliver(), not before.
 
     Our clock follows its clock. With `real_database` it belongs to that app, else to `app`.

@@ -32,6 +32,8 @@ QUICK = {
     "shared_buffers": "128MB",
     "max_connections": "60",
     "log_min_messages": "fatal",
+    "lock_timeout": "30s",  # two that wait for each other fail instead of hanging
+    "idle_in_transaction_session_timeout": "300s",
 }
 
 
