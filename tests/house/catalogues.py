@@ -52,7 +52,7 @@ def read(file: Path) -> Catalog:
 def update(file: Path) -> None:
     """New sentences come in untranslated, gone ones go; nothing is guessed, so nothing is fuzzy."""
     catalogue = read(file)
-    catalogue.update(gather(), no_fuzzy_matching=True)
+    catalogue.update(gather(), no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
     catalogue.fuzzy = False
     file.parent.mkdir(parents=True, exist_ok=True)
