@@ -21,6 +21,9 @@ KEY_LIVES = timedelta(hours=23)
 """Stripe may forget a key after 24 hours; an hour is left for clocks that differ."""
 
 
+DELETES = "subscriptions.cancel"
+
+
 class CallState(StrEnum):
     """What became of a call."""
 
@@ -78,6 +81,16 @@ def record(key: str, operation: str, params: dict[str, Any], *, now: datetime | 
 def is_open(call: Call, now: datetime) -> bool:
     """Whether its outcome is not known yet and asking again with its key is safe."""
     return call.state in (CallState.PENDING, CallState.UNKNOWN) and now - call.created_at < KEY_LIVES
+
+
+def is_stuck(call: Call) -> bool:
+    """Whether Stripe answered 5xx: it keeps that answer under the key and tells it again, whatever is true by now.
+
+    A DELETE carries no key, so cancelling is never stuck.
+    """
+    return (
+        call.state is CallState.UNKNOWN and (call.error or "").startswith("5") and call.operation != DELETES
+    )
 
 
 def send(call: Call, *, gateway: Gateway | None = None, now: datetime | None = None) -> facts.Plain:

@@ -100,17 +100,28 @@ def _open(donation_id: int, email: str, now: datetime) -> str | None:
         db.session.commit()
         return None
     checkout = _latest(donation_id)
-    if checkout is not None and checkout.stripe_session_id and checkout.state is CheckoutState.OPEN:
-        session = _look_at(checkout)
-        if session.status == "open":
+    call = (
+        calls.find_call(checkout.key) if checkout else None
+    )  # read once: another press may be ahead of this one
+    if (
+        checkout
+        and _session_of(checkout, call)
+        and checkout.state in (CheckoutState.ASKED, CheckoutState.OPEN)
+    ):
+        session = _look_at(checkout, _session_of(checkout, call))
+        if session.status != "expired":
             return session.url
-        if session.status == "complete":
-            return None
         donation = donations.lock_donation(donation_id)
-    call = calls.find_call(checkout.key) if checkout else None
-    if checkout is None or call is None or not calls.is_open(call, now):
+        call = None
+    # a session that a broken reply hides is no danger: nobody has its address
+    if checkout is None or call is None or not calls.is_open(call, now) or calls.is_stuck(call):
         checkout, call = _ask(donation, email, (checkout.number if checkout else 0) + 1, now)
     return _send(checkout, call, now)
+
+
+def _session_of(checkout: Checkout, call: Call | None) -> str:
+    """The session's id, from the row or from the call that made it: whoever made it may not have written it yet."""
+    return checkout.stripe_session_id or (call.result_id if call else None) or ""
 
 
 def _ask(donation: Donation, email: str, number: int, now: datetime) -> tuple[Checkout, Call]:
@@ -134,6 +145,8 @@ def _ask(donation: Donation, email: str, number: int, now: datetime) -> tuple[Ch
 def _send(checkout: Checkout, call: Call, now: datetime) -> str | None:
     checkout_id = checkout.id
     _ensure_product(now)
+    if call.state is calls.CallState.OK:  # another press was faster
+        return _look_at(checkout, call.result_id or "").url
     try:
         reply = calls.send(call, now=now)
     except StripeRefused as error:
@@ -182,9 +195,9 @@ def latest_session(donation: Donation) -> str | None:
     return checkout.stripe_session_id if checkout else None
 
 
-def _look_at(checkout: Checkout) -> facts.SessionFacts:
-    """The session as Stripe has it, with no transaction open while asking."""
-    checkout_id, session_id = checkout.id, checkout.stripe_session_id or ""
+def _look_at(checkout: Checkout, session_id: str) -> facts.SessionFacts:
+    """The session as Stripe has it, with no transaction open while asking. A complete one has no address."""
+    checkout_id = checkout.id
     db.session.commit()
     session = account.here().gateway.session(session_id)
     _remember(checkout_id, CheckoutState(session.status), session_id)
@@ -198,21 +211,23 @@ def _close(donation: Donation, now: datetime) -> bool:
     checkout = _latest(donation.id)
     if checkout is None:
         return True
-    call = calls.find_call(checkout.key)
-    if checkout.stripe_session_id is None and call is not None and calls.is_open(call, now):
+    call, checkout_id = calls.find_call(checkout.key), checkout.id
+    session_id = _session_of(checkout, call)
+    if not session_id and call is not None and calls.is_open(call, now):
         _send(checkout, call, now)  # an outcome we never learned: find the session, then expire it
-        checkout = db.session.get_one(Checkout, checkout.id)
-    if checkout.stripe_session_id is None or checkout.state is not CheckoutState.OPEN:
-        return checkout.state is not CheckoutState.COMPLETE
-    expire = calls.record(
-        f"expire:{checkout.stripe_session_id}", "sessions.expire", {"id": checkout.stripe_session_id}, now=now
-    )
+        checkout = db.session.get_one(Checkout, checkout_id)
+        session_id = _session_of(checkout, None)
+    if not session_id or checkout.state in (CheckoutState.EXPIRED, CheckoutState.REFUSED):
+        return True
+    if (failed := calls.find_call(f"expire:{session_id}")) and failed.state is calls.CallState.FAILED:
+        return _look_at(checkout, session_id).status != "complete"
+    expire = calls.record(f"expire:{session_id}", "sessions.expire", {"id": session_id}, now=now)
     try:
-        if calls.is_open(expire, now):
+        if expire.state is not calls.CallState.OK:
             calls.send(expire, now=now)
     except StripeRefused:  # not open any more: expired by itself, or complete
-        return _look_at(db.session.get_one(Checkout, checkout.id)).status != "complete"
-    _remember(checkout.id, CheckoutState.EXPIRED, None)
+        return _look_at(db.session.get_one(Checkout, checkout_id), session_id).status != "complete"
+    _remember(checkout_id, CheckoutState.EXPIRED, session_id)
     return True
 
 
@@ -353,8 +368,22 @@ def resume_calls(now: datetime | None = None) -> int:
         with writing():
             call = db.session.get_one(Call, key, with_for_update=True)
             if calls.is_open(call, now):
-                settled += _settled(call, now)
+                settled += _unstuck(call, now) if calls.is_stuck(call) else _settled(call, now)
             else:
                 calls.give_up(call)
                 db.session.commit()
     return settled
+
+
+def _unstuck(call: Call, now: datetime) -> bool:
+    """Stripe keeps telling the 5xx it stored under this key: look whether the change was made, else use a new key."""
+    operation, params, key = call.operation, vault.unlock(call.locked_params or b""), call.idem_key
+    db.session.commit()
+    if operation == "refunds.create":
+        made = account.here().gateway.refund_made(params["charge"], params["metadata"]["request"])
+        if made is not None:
+            calls.found_done(key, made)
+            return True
+    calls.give_up(db.session.get_one(Call, key))
+    again = calls.record(f"{key}~{int(now.timestamp())}", operation, params, now=now)
+    return _settled(again, now)

@@ -141,6 +141,13 @@ class Gateway:
         expand: Any = {"expand": REFUND_EXPAND}
         return facts.refund(_asked(lambda: v1.refunds.retrieve(refund_id, params=expand)))
 
+    def refund_made(self, charge_id: str, request: str) -> str | None:
+        """The id of the refund that one of our requests made; None when it made none."""
+        query: Any = {"charge": charge_id, "limit": 100}
+        found = _asked(lambda: self._client.v1.refunds.list(params=query))["data"]
+        made = (one for one in found if (one.get("metadata") or {}).get("request") == request)
+        return next((str(one["id"]) for one in made), None)
+
     def customer(self, customer_id: str) -> facts.CustomerFacts:
         """A Customer as it is now, perhaps deleted."""
         return facts.customer(_asked(lambda: self._client.v1.customers.retrieve(customer_id)))
@@ -186,5 +193,5 @@ def _ours(error: stripe.StripeError) -> Exception:
     if (
         status in (0, 401, 403, 409, 429) or status >= 500
     ):  # a wrong key is ours to mend: nothing was done, ask again
-        return StripeUnavailable(code)
+        return StripeUnavailable(f"{status} {code}" if status >= 500 else code)
     return StripeMissing(status, code) if status == 404 else StripeRefused(status, code)

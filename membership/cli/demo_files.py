@@ -47,6 +47,7 @@ def settings(instance: Path, port: int) -> dict[str, str]:
         "CURRENCIES": "EUR,USD,GBP,GEL",
         "LOCALES": "en,ka",
         "NEWSROOM_NAME": "Highland Dispatch",
+        "POLL_SECONDS": "15",
         "METRICS_TOKEN": kept.get("METRICS_TOKEN") or secrets.token_urlsafe(16),
     }
     _write(path, "".join(f"{name}='{value}'\n" for name, value in wanted.items()))

@@ -13,7 +13,7 @@ from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import allocations, audit, fundraisers, ledger, newsroom, outbox, payments
-from membership.domain.donations.gifts import Donation, Review, lock_donation, move
+from membership.domain.donations.gifts import Donation, Review, Schedule, lock_donation, move
 from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
 from membership.errors import N_, Conflict
 from membership.money import Money
@@ -77,6 +77,8 @@ def _paid(donation: Donation, payment: Payment, arrival: Arrival, settings: Sett
     donation.settled_at = donation.settled_at or arrival.paid_at
     donation.card_country = arrival.card_country or donation.card_country
     donation.stripe_customer_id = arrival.customer_id or donation.stripe_customer_id
+    if donation.is_recurring and donation.schedule is Schedule.NONE:
+        donation.schedule = Schedule.RUNNING  # its subscription may be seen later; its donor may leave from now on
     if payment.held and donation.review is Review.NONE:
         donation.review = Review.HELD
     if arrival.to:
