@@ -84,6 +84,6 @@ def test_without_an_account_there_is_no_page_and_no_link(client):
 
 def test_the_notice_is_the_same(client):
     client.get(PATH)
-    assert f"Your bank statement will usually show: {make.ACCOUNT['holder']}." in text(client)
-    assert f"By card it would be: {make.settings().statement_descriptor}." in text(client)
+    assert f"Your bank statement will usually show: “{make.ACCOUNT['holder']}”." in text(client)
+    assert f"By card it would be: “{make.settings().statement_descriptor}”." in text(client)
     assert "If that is a risk where you live, please do not give, by card or by transfer." in text(client)
