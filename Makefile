@@ -58,7 +58,7 @@ demo-reset: ## forget the demo's data: the next make demo begins anew
 	@if [ "$${MODE:-}" = production ] || grep -Eqs '^ *(export +)?MODE *= *.?production' .env; then \
 		echo "This is a production installation: nothing was touched." >&2; exit 1; fi; \
 	if [ ! -e "$(INSTANCE)/demo.env" ]; then echo "There is no demo in $(INSTANCE)."; exit 0; fi; \
-	rm -rf "$(INSTANCE)"/demo.* "$(INSTANCE)"/pressfund.sqlite* "$(INSTANCE)"/sandbox.sqlite* "$(INSTANCE)/mail"; \
+	rm -rf "$(INSTANCE)"/demo.* "$(INSTANCE)"/sandbox.sqlite* "$(INSTANCE)/mail"; \
 	echo "The demo's data is gone."
 
 browser:

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from membership.cli.database import db
 from membership.cli.demo import demo
 from membership.cli.gifts import gifts
 from membership.cli.keys import keys
@@ -10,7 +11,7 @@ from membership.cli.sandbox import sandbox
 from membership.cli.treasury import ledger
 from membership.cli.work import work
 
-COMMANDS = (demo, gifts, keys, ledger, newsroom, sandbox, work)
+COMMANDS = (db, demo, gifts, keys, ledger, newsroom, sandbox, work)
 
 
 def register(app: Flask) -> None:

@@ -35,7 +35,7 @@ def settings(instance: Path, port: int) -> dict[str, str]:
         "MODE": "demo",
         "BASE_URL": f"http://127.0.0.1:{port}",
         "TIMEZONE": "Asia/Tbilisi",
-        "DATABASE_URL": f"sqlite:///{instance / 'pressfund.sqlite'}",
+        "DATABASE_URL": f"sqlite:///{instance / 'demo.sqlite'}",
         "STRIPE_API_BASE": f"http://localhost:{port + 1}",
         "STRIPE_SECRET_KEY": kept.get("STRIPE_SECRET_KEY") or f"sk_test_demo{secrets.token_hex(12)}",
         "STRIPE_WEBHOOK_SECRET": kept.get("STRIPE_WEBHOOK_SECRET") or f"whsec_demo{secrets.token_hex(16)}",

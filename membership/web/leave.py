@@ -111,6 +111,7 @@ def act(token: str) -> ResponseReturnValue:
 
 def _do(donation: Donation, form: LeaveForm) -> None:
     reference, action = donation.reference, str(form.action.data)
+    donations.note_reason(donation, form.reason.data or "")
     agreed = checkout.stop(donation) if action == "stop" else checkout.pause(donation, days=PAUSE_DAYS)
     db.session.commit()
     done = action if agreed else f"{action}-noted"

@@ -411,6 +411,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("resumes_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_by", sa.String(), nullable=True),
+        sa.Column("sealed_reason", sa.LargeBinary(), nullable=True),
         sa.Column("announced_for", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stripe_customer_id", sa.String(), nullable=True),
         sa.Column("stripe_subscription_id", sa.String(), nullable=True),

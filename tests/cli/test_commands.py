@@ -151,3 +151,9 @@ def test_told_to_stop_it_begins_nothing_new(monkeypatch):
     monkeypatch.setattr(mail, "deliver", lambda *_a, **_k: pytest.fail("it went on"))
     worker.run()
     assert worker.stop.is_set()
+
+
+def test_migrations_by_command(real_database):
+    outcome = real_database.app.test_cli_runner().invoke(args=["db", "current"])
+    assert outcome.exit_code == 0, outcome.output
+    assert "upgrade" in real_database.app.test_cli_runner().invoke(args=["db", "--help"]).output

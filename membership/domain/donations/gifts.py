@@ -136,6 +136,8 @@ class Donation(Base):
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None]
     """donor, failed, country, closed or staff."""
+    sealed_reason: Mapped[bytes | None]
+    """Why its donor paused or left it, where they said so."""
     announced_for: Mapped[datetime | None]
     """The renewal that was announced last."""
     stripe_customer_id: Mapped[str | None] = mapped_column(index=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
 
-from membership import clock
+from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import audit, fundraisers, outbox
@@ -98,6 +98,12 @@ def stop_asked(donation: Donation, *, by: str) -> None:
             subject_id=donation.reference,
             details={"by": by},
         )
+
+
+def note_reason(donation: Donation, reason: str) -> None:
+    """Keep why somebody leaves, sealed: people write about themselves."""
+    if reason:
+        donation.sealed_reason = vault.seal({"reason": reason})
 
 
 def ask_to_leave(email: str, locale: str, *, settings: Settings, now: datetime | None = None) -> None:
