@@ -1,33 +1,35 @@
-"""Journeys in Chromium: our app, the pretend Stripe and a worker, each as a reader meets them, over loopback.
+"""Journeys in Chromium through the real demo: its web server, its pretend Stripe, its worker, its webhooks.
 
-`live` is the whole house, `page` a browser tab that fails its test on a script error or a foreign request,
-`axe(page)` what is wrong with a page for those who use it with other senses. CHROMIUM names another binary.
+`demo` is the house as `flask demo` starts it, once per run; `visit()` gives a reader with a browser of their own, whose
+test fails when a page's script fails, a page breaks its own policy or asks a stranger. CHROMIUM names another binary.
 """
 
 import os
-import threading
+import re
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from flask import Flask
-from playwright.sync_api import Browser, Error, Page, sync_playwright
-from werkzeug.serving import BaseWSGIServer, make_server
+from playwright.sync_api import Browser, Error, sync_playwright
 
-from membership import clock, mail
-from membership.app import create_app
-from membership.billing import inbox
-from membership.db import db
-from membership.sandbox import Sandbox
-from tests import databases as builder
+from tests.browser.demo import Demo
+from tests.browser.visitor import Visitor
 
 HERE = Path(__file__).parent
-PHONE = {"width": 390, "height": 844}
+STAY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    STAY,
+)
+
+Visit = Callable[..., Visitor]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,119 +44,63 @@ def chromium(missing: Callable[[str], None]) -> Iterator[Browser]:
     found = os.environ.get("CHROMIUM") or (
         "/usr/bin/chromium" if Path("/usr/bin/chromium").exists() else None
     )
-    stay = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", stay])
+            browser = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
         except Error as error:
             missing(f"no Chromium: {error.message.splitlines()[0]}")
         yield browser
         browser.close()
 
 
-@pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    """A tab of a phone. What its scripts throw, and what it asks of strangers, fails the test."""
-    faults: list[str] = []
-    context = chromium.new_context(viewport=PHONE, locale="en-GB", color_scheme="light")
-    context.set_default_timeout(10_000)
-    tab = context.new_page()
-    tab.on("pageerror", lambda error: faults.append(f"a script failed: {error}"))
-    tab.on(
-        "console", lambda line: faults.append(f"{line.type}: {line.text}") if line.type == "error" else None
-    )
-    tab.on(
-        "request",
-        lambda asked: faults.append(f"asks a stranger: {asked.url}") if is_foreign(asked.url) else None,
-    )
-    yield tab
-    context.close()
-    assert [fault for fault in faults if "the server responded with a status of 4" not in fault] == []
-
-
-def is_foreign(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in {"http", "https", "ws", "wss"} and parts.hostname not in {"127.0.0.1", "localhost"}
-
-
-@pytest.fixture
-def axe() -> Callable[[Page], list[str]]:
-    """What axe finds on the page: rule, help and where, one line each; none is right."""
-
-    def look(page: Page) -> list[str]:
-        found = Axe().run(page).response["violations"]
-        return [
-            f"{fault['id']}: {fault['help']} {[node['target'] for node in fault['nodes']]}" for fault in found
-        ]
-
-    return look
-
-
-@dataclass
-class Live:
-    """The house as it runs: `url` is ours, `stripe` the pretend Stripe with its pages at `stripe_url`."""
-
-    app: Flask
-    url: str
-    stripe: Sandbox
-    stripe_url: str
-
-
-@contextmanager
-def serving(wsgi: Callable, server: BaseWSGIServer) -> Iterator[None]:
-    server.app = wsgi
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
+def running(folder: Path) -> Iterator[Demo]:
+    started = Demo(folder)
     try:
-        yield
+        started.start()
+        yield started
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        left = started.stop()
+    assert left == [], "stopping the demo left processes behind"
 
 
-@contextmanager
-def working(app: Flask) -> Iterator[None]:
-    """A worker, as `flask work` is one, until the test is over."""
-    over = threading.Event()
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo of this run. Readers are told apart by their addresses."""
+    yield from running(tmp_path_factory.mktemp("demo"))
 
-    def work() -> None:
-        while not over.wait(0.1):
-            with app.app_context():
-                inbox.work()
-                mail.deliver()
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+@pytest.fixture(scope="module")
+def own_demo(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[str], None]) -> Iterator[Demo]:
+    """A demo for one module alone, whose books can be compared as a whole and whose processes may be killed."""
+    if not Path("/proc/self/environ").exists():
+        missing("no /proc to find processes in")
+    yield from running(tmp_path_factory.mktemp("own-demo"))
 
 
 @pytest.fixture
-def live(request: pytest.FixtureRequest, databases: builder.Databases, mail_server) -> Iterator[Live]:
-    """Everything at once on a database of its own, with its context pushed so that `make` works here too."""
-    kind = "postgresql" if request.config.getoption("--db") == "postgresql" else "sqlite"
-    ours, theirs = (make_server(host, 0, None, threaded=True) for host in ("127.0.0.1", "localhost"))
-    url, stripe_url = f"http://127.0.0.1:{ours.port}", f"http://localhost:{theirs.port}"
-    database_url = databases.fresh(kind)
-    more = {"BASE_URL": url, "STRIPE_API_BASE": stripe_url, "MAIL_URL": mail_server.url}
-    app = create_app(builder.settings(database_url, **more))
-    sandbox = Sandbox(
-        public_url=stripe_url,
-        webhook_url=f"{url}/hooks/stripe",
-        webhook_secret=builder.ENVIRONMENT["STRIPE_WEBHOOK_SECRET"],
-        api_key=builder.ENVIRONMENT["STRIPE_SECRET_KEY"],
-        background=True,
-    )
-    clock.use(lambda: datetime.fromtimestamp(sandbox.now(), UTC))
-    with app.app_context(), serving(app, ours), serving(sandbox.wsgi, theirs), working(app):
-        yield Live(app, url, sandbox, stripe_url)
-        db.session.remove()
-        sandbox.close()
-    clock.use(None)
-    for engine in db._app_engines[app].values():
-        engine.dispose()
-    databases.drop(database_url)
+def email(request: pytest.FixtureRequest) -> str:
+    """An address that no other test has."""
+    return f"{re.sub('[^a-z0-9]+', '-', request.node.name.lower())[:30].strip('-')}-{uuid.uuid4().hex[:8]}@example.org"
+
+
+@pytest.fixture
+def visit(chromium: Browser, request: pytest.FixtureRequest, email: str) -> Iterator[Visit]:
+    """visit() or visit(js=False, color_scheme="dark", viewport=...): a reader, closed and asked for faults at the end."""
+    visitors: list[Visitor] = []
+    where = "own_demo" if "own_demo" in request.fixturenames else "demo"
+    house = request.getfixturevalue(where)
+
+    def one(**more: object) -> Visitor:
+        visitors.append(Visitor(chromium, house, **({"email": email} | more)))
+        return visitors[-1]
+
+    yield one
+    for visitor in visitors:
+        visitor.context.close()
+    assert [fault for visitor in visitors for fault in visitor.faults] == []
+
+
+@pytest.fixture(params=[True, False], ids=["script", "no-script"])
+def js(request: pytest.FixtureRequest) -> bool:
+    """With JavaScript, and without."""
+    return request.param
