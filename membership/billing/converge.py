@@ -97,6 +97,7 @@ def _arrival(found: facts.ChargeFacts) -> Arrival:
         customer_id=found.contact.customer_id,
         to=found.contact.email,
         name=found.contact.name,
+        next_at=found.next_at,
     )
 
 

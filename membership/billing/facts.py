@@ -80,6 +80,8 @@ class ChargeFacts:
     contact: Contact
     settlement: "BalanceFacts | None"
     invoice: "InvoiceFacts | None" = None
+    next_at: datetime | None = None
+    """When the subscription it belongs to is charged next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,9 @@ def intent(plain: Plain) -> IntentFacts:
     return IntentFacts(plain["id"], plain["status"], id_of(plain.get("latest_charge")), attempt)
 
 
-def charge(plain: Plain, invoice_facts: InvoiceFacts | None = None) -> ChargeFacts:
+def charge(
+    plain: Plain, invoice_facts: InvoiceFacts | None = None, next_at: datetime | None = None
+) -> ChargeFacts:
     """A Charge with customer and balance transaction expanded."""
     method = plain.get("payment_method_details") or {}
     details = method.get(method.get("type") or "", {}) or {}
@@ -237,6 +241,7 @@ def charge(plain: Plain, invoice_facts: InvoiceFacts | None = None) -> ChargeFac
         contact=contact(plain.get("customer"), plain.get("billing_details")),
         settlement=balance(plain.get("balance_transaction")),
         invoice=invoice_facts,
+        next_at=next_at,
     )
 
 

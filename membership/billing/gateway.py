@@ -110,7 +110,11 @@ class Gateway:
         found = facts.charge(plain)
         if found.attempt or not found.payment_intent_id:
             return found
-        return facts.charge(plain, self.invoice_paid_by(found.payment_intent_id))
+        invoice = self.invoice_paid_by(found.payment_intent_id)
+        following = (
+            self.subscription(invoice.subscription_id) if invoice and invoice.subscription_id else None
+        )
+        return facts.charge(plain, invoice, following.period_end if following else None)
 
     def invoice_paid_by(self, intent_id: str) -> facts.InvoiceFacts | None:
         """The invoice that a PaymentIntent pays; None when it pays none (yet)."""

@@ -98,6 +98,6 @@ def _tell(
         template="transfer-announced-staff",
         to=settings.staff_mail,
         locale=settings.locales[0],
-        context=context,
+        context=context | {"fundraiser_title": fundraiser.words(settings.locales[0]).title},
         now=now,
     )

@@ -211,6 +211,7 @@ def test_monthly_renews_with_the_clock_and_stops(donor, stripe, mailbox):
     assert db.session.scalar(select(func.count()).select_from(Payment)) == 2
     assert len(receipts(mailbox)) == 2
     assert ledger.balance("stripe") == state(stripe)["balance"]
+    assert "Next payment" in receipts(mailbox)[0].get_body(("plain",)).get_content()
     leave = next(
         line for line in receipts(mailbox)[1].get_body(("plain",)).get_content().split() if "/leave/" in line
     )

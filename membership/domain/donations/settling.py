@@ -39,6 +39,7 @@ class Arrival:
     customer_id: str | None
     to: str | None
     name: str | None
+    next_at: datetime | None = None
 
 
 def arrived(
@@ -78,7 +79,9 @@ def _paid(donation: Donation, payment: Payment, arrival: Arrival, settings: Sett
     donation.card_country = arrival.card_country or donation.card_country
     donation.stripe_customer_id = arrival.customer_id or donation.stripe_customer_id
     if donation.is_recurring and donation.schedule is Schedule.NONE:
-        donation.schedule = Schedule.RUNNING  # its subscription may be seen later; its donor may leave from now on
+        donation.schedule = (
+            Schedule.RUNNING
+        )  # its subscription may be seen later; its donor may leave from now on
     if payment.held and donation.review is Review.NONE:
         donation.review = Review.HELD
     if arrival.to:
@@ -125,13 +128,17 @@ def _queue_receipt(donation: Donation, payment: Payment, arrival: Arrival, setti
             "newsroom": settings.newsroom_name,
             "host": host.donee if host else settings.newsroom_name,
             "reference": donation.reference,
-            "paid_on": payment.paid_at.astimezone(settings.timezone).date().isoformat(),
+            "paid_on": _day(payment.paid_at, settings),
             "statement": settings.statement_descriptor,
             "leave_url": settings.link(path, donation.locale) if donation.is_recurring else None,
-            "next_on": None,
+            "next_on": _day(arrival.next_at, settings) if arrival.next_at else None,
             "tax_note": True,
         },
     )
+
+
+def _day(moment: datetime, settings: Settings) -> str:
+    return moment.astimezone(settings.timezone).date().isoformat()
 
 
 def book(payment: Payment, settlement: Settlement, *, settings: Settings, now: datetime) -> None:
