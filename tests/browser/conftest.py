@@ -53,28 +53,18 @@ def chromium(missing: Callable[[str], None]) -> Iterator[Browser]:
         browser.close()
 
 
-def running(folder: Path) -> Iterator[Demo]:
-    started = Demo(folder)
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[str], None]) -> Iterator[Demo]:
+    """The demo of this run. Readers are told apart by their addresses."""
+    if not Path("/proc/self/environ").exists():
+        missing("no /proc to find the demo's processes in")
+    started = Demo(tmp_path_factory.mktemp("demo"))
     try:
         started.start()
         yield started
     finally:
         left = started.stop()
     assert left == [], "stopping the demo left processes behind"
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The demo of this run. Readers are told apart by their addresses."""
-    yield from running(tmp_path_factory.mktemp("demo"))
-
-
-@pytest.fixture(scope="module")
-def own_demo(tmp_path_factory: pytest.TempPathFactory, missing: Callable[[str], None]) -> Iterator[Demo]:
-    """A demo for one module alone, whose books can be compared as a whole and whose processes may be killed."""
-    if not Path("/proc/self/environ").exists():
-        missing("no /proc to find processes in")
-    yield from running(tmp_path_factory.mktemp("own-demo"))
 
 
 @pytest.fixture
@@ -84,14 +74,12 @@ def email(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def visit(chromium: Browser, request: pytest.FixtureRequest, email: str) -> Iterator[Visit]:
+def visit(chromium: Browser, demo: Demo, email: str) -> Iterator[Visit]:
     """visit() or visit(js=False, color_scheme="dark", viewport=...): a reader, closed and asked for faults at the end."""
     visitors: list[Visitor] = []
-    where = "own_demo" if "own_demo" in request.fixturenames else "demo"
-    house = request.getfixturevalue(where)
 
     def one(**more: object) -> Visitor:
-        visitors.append(Visitor(chromium, house, **({"email": email} | more)))
+        visitors.append(Visitor(chromium, demo, **({"email": email} | more)))
         return visitors[-1]
 
     yield one

@@ -45,7 +45,7 @@ def eventually(look: Callable[[], Found], seconds: float = SECONDS) -> Found:
     until = time.monotonic() + seconds
     found = look()
     while not found and time.monotonic() < until:
-        time.sleep(0.05)
+        time.sleep(0.1)
         found = look()
     return found
 
@@ -236,6 +236,15 @@ class Demo:
             return found
 
         return bool(eventually(wait))
+
+    def is_quiet(self) -> bool:
+        """Every webhook has been delivered, twice where it comes twice, and the worker has done what follows."""
+        deliveries = json.loads(asked(f"{self.stripe_url}/_control/webhooks"))["deliveries"]
+        objects = "SELECT count(*) FROM stripe_objects WHERE dirty_seq > clean_seq AND NOT dead"
+        mails = "SELECT count(*) FROM outbox_emails WHERE sent_at IS NULL AND NOT dead"
+        return not (deliveries.keys() & {"pending", "sending"}) and self.rows(objects) == self.rows(
+            mails
+        ) == [(0,)]
 
     def rows(self, question: str, *values: object) -> list[tuple[Any, ...]]:
         """What the demo's database says, read only."""

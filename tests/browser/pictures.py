@@ -27,7 +27,6 @@ class Camera:
 
     def __init__(self, visitor: Visitor, folder: Path, mark: str = "") -> None:
         self.visitor, self.folder, self.mark = visitor, folder, mark
-        visitor.tab.emulate_media(reduced_motion="reduce")
 
     def __call__(self, name: str) -> None:
         tab = self.visitor.tab

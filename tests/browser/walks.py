@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from tests.browser.demo import FORM, SLUG
-from tests.browser.visitor import BANK, DECLINED, GOOD, SECURE, SEPA, Visitor, click
+from tests.browser.visitor import BANK, DECLINED, GOOD, SECURE, SEPA, Visitor, click, reference_of
 
 Show = Callable[[str], None]
 
@@ -38,13 +38,13 @@ def reading(visitor: Visitor, show: Show, prefix: str = "") -> None:
 
 
 def erring(visitor: Visitor, show: Show, prefix: str = "") -> None:
-    """Each form sent with mistakes in it; the gift form also too soon."""
+    """Each form sent with mistakes in it; the gift form also with a token that is too old."""
     visitor.opens(prefix + FORM)
-    unchecked(visitor)
-    visitor.tab.locator("#email").fill("ana@example.org")
-    click(visitor)
+    visitor.fills()
+    visitor.tab.evaluate("() => { document.querySelector('[name=csrf_token]').value = 'stale'; }")
+    visitor.presses()
     visitor.tab.locator("#says").wait_for()
-    show("form-pressed-too-soon")
+    show("form-press-again")
     visitor.opens(prefix + FORM)
     visitor.tab.locator("#email").fill("ana.example.org")
     visitor.tab.locator("#other_amount").fill("1,000")
@@ -125,7 +125,9 @@ def waiting(visitor: Visitor, show: Show, prefix: str = "") -> None:
     visitor.finishes()
     visitor.is_thanked("processing")
     show("thanks-processing")
-    visitor.opens(re.sub(r"\?.*|$", "?looked=9", visitor.tab.url.removeprefix(visitor.demo.url), count=1))
+    reference = reference_of(visitor.tab.url)
+    visitor.tab = visitor.context.new_page()  # the first one may be looking again just now
+    visitor.opens(f"{prefix}/thanks/{reference}?looked=9")
     show("thanks-processing-for-long")
 
 
