@@ -20,7 +20,7 @@ from tests.browser.visitor import (
     pays,
     submit_twice,
 )
-from tests.browser.walks import leave_link
+from tests.browser.walks import debits, leave_link
 
 GEORGIAN = re.compile("[ა-ჰ]")
 
@@ -82,6 +82,16 @@ def test_from_the_article_to_the_receipt(visit, demo, email, js, journey):
         GEORGIAN if journey.prefix else "Thank you. Your gift has arrived."
     )
     one_gift(demo, email, reference, journey)
+
+
+def test_the_page_of_a_debit_looks_again_until_it_is_paid(visit):
+    ana = visit()
+    JOURNEYS["once"].begins(ana)
+    ana.presses()
+    ana.is_at_stripe()
+    debits(ana)
+    expect(ana.tab.locator("main[data-status=processing]")).to_be_visible()
+    expect(ana.tab.locator("main[data-status=paid]")).to_be_visible()
 
 
 def test_the_bank_says_no_then_another_card(visit, demo, email, js):

@@ -5,6 +5,22 @@
     var told = document.querySelector('[autofocus]');
     if (told && document.activeElement === document.body) told.focus();
   }, 200);
+
+  // The thanks page of a gift on its way: it looks again, more and more slowly, and changes only when there is news.
+  function look(times) {
+    var wait = [2, 3, 5, 8, 13, 20][times];
+    if (wait && window.fetch) setTimeout(function () {
+      fetch(location.href, { credentials: 'same-origin', cache: 'no-store' }).then(function (answer) {
+        return answer.ok ? answer.text() : '';
+      }).then(function (page) {
+        var said = / data-status="(\w+)"/.exec(page);
+        if (said && said[1] !== waiting.dataset.status) location.replace(location.href);
+        else look(times + 1);
+      }, function () { look(times + 1); });
+    }, wait * 1000);
+  }
+  var waiting = document.querySelector('main[data-status=processing]');
+  if (waiting) look(0);
   var form = document.querySelector('form[data-rate]');
   if (!form) return;
   var data = form.dataset, other = form.elements.other_amount, button = form.querySelector('button.go');
