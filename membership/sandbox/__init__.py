@@ -7,7 +7,7 @@ address off this machine.
     sandbox = Sandbox(api_key="sk_test_x", webhook_secret="whsec_x", sender=deliver_into_my_app)
     sandbox.wsgi            # what a server or a test client calls
     sandbox.settle()        # run what is a moment away, deliver every webhook
-    sandbox.advance(days=31)
+    sandbox.advance(days=31)    # renewals that fall due on the way are charged
 """
 
 import random
@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Request, Response
 
+from membership.sandbox import invoices
 from membership.sandbox.account import Account, Settings
 from membership.sandbox.api import Api
-from membership.sandbox.clock import DAY, Clock
+from membership.sandbox.clock import DAY, HOUR, Clock
 from membership.sandbox.control import Control
 from membership.sandbox.errors import ReplyDropped
 from membership.sandbox.pages import Pages
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["ReplyDropped", "Sandbox"]
 
 _SOON = 2  # seconds: what `settle` runs without moving the clock
+_DRAFTS = 2 * HOUR  # how much further whole days go for the drafts they opened
 
 
 def _on_loopback(url: str, name: str) -> str:
@@ -77,7 +79,7 @@ class Sandbox:
         self.account.announce = self.webhooks.announce
         self._api = Api(self.account)
         self._pages = Pages(self.account)
-        self._control = Control(self.account, self.webhooks, self._advance)
+        self._control = Control(self.account, self.webhooks, self.advance)
         self._runner = Runner(self.account, self.webhooks) if background else None
 
     # time
@@ -86,28 +88,40 @@ class Sandbox:
         return self.account.now()
 
     def advance(self, *, seconds: int = 0, days: int = 0) -> None:
-        """Moves the clock, doing on the way whatever falls due, each thing at its own moment."""
-        self._advance(seconds + days * DAY)
+        """Moves the clock, doing on the way whatever falls due, each thing at its own moment.
 
-    def _advance(self, ahead: int) -> None:
+        Seconds are exact. Whole days are what a person means by them: a renewal that fell due on the way is charged
+        too, although its draft waits for an hour, so the clock goes on until it is (at most two hours).
+        """
         account, store = self.account, self._store
         with store.lock:
-            target = account.now() + ahead
+            start = account.now()
+        target = start + seconds + days * DAY
+        last = target + _DRAFTS if days else target
         try:
             while True:
-                with store.lock:
-                    due = account.next_due()
-                    if due is None or due > target:
-                        break
-                    account.clock.stand_at(due)
-                    account.run_next_step(until=max(due, account.now()))
-                    store.set("offset", account.clock.offset)
+                self._run_until(target)
+                drafts = invoices.finalized_within(account, target, last, opened_since=start)
+                if drafts is None:
+                    break
+                target = drafts
         finally:
             with store.lock:
                 account.clock.stand_at(target)
                 account.clock.run_on()
                 store.set("offset", account.clock.offset)
         self.webhooks.wake()
+
+    def _run_until(self, target: int) -> None:
+        account, store = self.account, self._store
+        while True:
+            with store.lock:
+                due = account.next_due()
+                if due is None or due > target:
+                    break
+                account.clock.stand_at(due)
+                account.run_next_step(until=max(due, account.now()))
+                store.set("offset", account.clock.offset)
 
     def settle(self) -> None:
         """Runs what is due or a moment away and delivers every webhook that can be, until all is quiet."""

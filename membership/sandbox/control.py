@@ -55,7 +55,7 @@ def _number(body: Body, name: str, most: int) -> int:
 
 
 class Control:
-    def __init__(self, account: Account, webhooks: Webhooks, advance: Callable[[int], None]) -> None:
+    def __init__(self, account: Account, webhooks: Webhooks, advance: Callable[..., None]) -> None:
         self._account = account
         self._webhooks = webhooks
         self._advance = advance
@@ -109,10 +109,10 @@ class Control:
 
     def _move_clock(self, body: Body) -> Body:
         _only(body, "advance_days", "advance_seconds")
-        ahead = _number(body, "advance_days", 3700) * DAY + _number(body, "advance_seconds", _FURTHEST)
-        if ahead <= 0:
+        days, seconds = _number(body, "advance_days", 3700), _number(body, "advance_seconds", _FURTHEST)
+        if not days and not seconds:
             raise ControlError('Say how far: "advance_days" or "advance_seconds", more than 0.')
-        self._advance(ahead)
+        self._advance(days=days, seconds=seconds)
         return self._clock({})
 
     # faults and webhooks

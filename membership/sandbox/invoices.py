@@ -51,6 +51,21 @@ def upcoming(account: Account, subscription: Object) -> Object:
     return body
 
 
+def finalized_within(account: Account, after: int, until: int, *, opened_since: int) -> int | None:
+    """The next moment after one and until another at which a renewal opened since then stops being a draft."""
+    if until <= after:
+        return None
+    drafts = account.store.find(
+        "invoice",
+        Where("status", "=", "draft"),
+        Where("billing_reason", "=", "subscription_cycle"),
+        Where("created", ">=", opened_since),
+        Where("automatically_finalizes_at", ">", after),
+        Where("automatically_finalizes_at", "<=", until),
+    )
+    return min((draft["automatically_finalizes_at"] for draft in drafts), default=None)
+
+
 def _draft(account: Account, subscription: Object, reason: str) -> Object:
     body = _blank(account, subscription, reason, new_id("in"), account.now())
     if reason == "subscription_cycle":

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -46,6 +47,30 @@ def test_the_clock_moves_forward_and_says_where_it_is(bench):
 def test_the_clock_refuses_with_a_sentence(bench, body):
     assert bench.control("clock", body, status=400)["error"].endswith(".")
     assert bench.control("clock")["offset"] == 0
+
+
+@pytest.mark.parametrize("turn", ["control", "call"])
+def test_whole_days_charge_the_renewals_that_fell_due(bench, turn):
+    start = int(datetime(2027, 1, 10, 12, tzinfo=UTC).timestamp())
+    bench.sandbox.advance(seconds=start - bench.sandbox.now())
+    member = bench.member()
+    end = member["items"].data[0].current_period_end
+    if turn == "control":
+        after = bench.control("clock", {"advance_days": 31})
+    else:
+        bench.sandbox.advance(days=31)
+        after = bench.control("clock")
+    assert end + 3600 <= after["now"] <= end + 2 * 3600
+    assert after["now"] == pytest.approx(bench.sandbox.now(), abs=1)
+    assert [bill.status for bill in bench.v1.invoices.list().data] == ["paid", "paid"]
+    assert bench.control("state")["charges"] == 2
+    assert bench.v1.subscriptions.retrieve(member.id)["items"].data[0].current_period_start == end
+
+
+def test_seconds_are_exact(bench):
+    bench.member()
+    bench.sandbox.advance(seconds=31 * 86_400)
+    assert bench.control("clock")["offset"] == 31 * 86_400
 
 
 def test_steps_carry_their_own_time_however_far_the_clock_jumps(bench):
