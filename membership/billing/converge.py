@@ -16,7 +16,7 @@ from membership.billing.gateway import Gateway, StripeMissing
 from membership.config import Settings
 from membership.db import db, member, writing
 from membership.domain import donations, payments
-from membership.domain.donations import Arrival, Donation, Standing
+from membership.domain.donations import Arrival, Standing
 from membership.domain.payments import PaymentStatus
 from membership.money import Money
 
@@ -41,7 +41,7 @@ class Convergence:
 
 def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature for all
     checkout.follow(found)
-    donation = _donation(found.attempt, None)
+    donation = donations.lock_for(found.attempt, None)
     if donation is None:
         return []
     if found.status == "expired":
@@ -61,7 +61,7 @@ def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> li
 
 
 def _intent(found: facts.IntentFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature for all
-    donation = _donation(found.attempt, None)
+    donation = donations.lock_for(found.attempt, None)
     if donation is not None and found.status == "processing":
         donations.move(donation, "wait")
     return [("charge", found.latest_charge_id)] if found.latest_charge_id else []
@@ -69,7 +69,7 @@ def _intent(found: facts.IntentFacts, settings: Settings, now: datetime) -> list
 
 def _charge(found: facts.ChargeFacts, settings: Settings, now: datetime) -> list[Key]:
     invoice = found.invoice
-    donation = _donation(
+    donation = donations.lock_for(
         found.attempt or (invoice.attempt if invoice else None), invoice.subscription_id if invoice else None
     )
     if donation is None and invoice is None and now - found.created < INVOICE_MAY_FOLLOW:
@@ -80,7 +80,7 @@ def _charge(found: facts.ChargeFacts, settings: Settings, now: datetime) -> list
     if payment is None or found.settlement is None or payment.status is not PaymentStatus.SUCCEEDED:
         return []
     balances.keep(found.settlement)
-    donations.book(payment, found.settlement.settlement, settings=settings, now=now)
+    donations.book(payment, found.settlement.settlement, donation=donation, settings=settings, now=now)
     refunds = payments.refunds_of(payment)
     return [("refund", one.stripe_refund_id) for one in refunds if one.stripe_refund_id and not one.booked_as]
 
@@ -133,7 +133,7 @@ def _invoice(found: facts.InvoiceFacts, settings: Settings, now: datetime) -> li
 
 
 def _subscription(found: facts.SubscriptionFacts, settings: Settings, now: datetime) -> list[Key]:
-    donation = _donation(found.attempt, found.id)
+    donation = donations.lock_for(found.attempt, found.id)
     if donation is None:
         return []
     donations.follow(
@@ -163,14 +163,6 @@ def _customer(found: facts.CustomerFacts, settings: Settings, now: datetime) -> 
     for donation in theirs:
         donation.stripe_customer_id = None
     return [("subscription", one.stripe_subscription_id) for one in theirs if one.stripe_subscription_id]
-
-
-def _donation(attempt: str | None, subscription_id: str | None) -> Donation | None:
-    """The gift this object belongs to, locked: whatever concerns one gift happens one after the other."""
-    found = donations.find_by_attempt(attempt) if attempt else None
-    if found is None and subscription_id:
-        found = donations.find_by_subscription(subscription_id)
-    return donations.lock_donation(found.id) if found else None
 
 
 CONVERGENCES: dict[str, Convergence] = {

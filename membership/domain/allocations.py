@@ -14,7 +14,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Select, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock
@@ -192,13 +192,13 @@ def _record(
     )
 
 
-def allocate(rule: Rule, amount_minor: int) -> dict[str, int]:
+def allocate(rule: Rule, amount_minor: int, *, is_locked: bool = False) -> dict[str, int]:
     """Divide an amount by the rule: account code -> minor units, which sum to it; nothing is left out but zeros.
 
-    Locks the rule until the transaction ends and adds to the tallies, so allocate each amount once, in the
-    transaction that posts it. On SQLite call it inside `writing()`.
+    Locks the rule until the transaction ends (unless `lock_rule_in_force` has) and adds to the tallies, so allocate
+    each amount once, in the transaction that posts it. On SQLite call it inside `writing()`.
     """
-    rule = _locked(rule)
+    rule = rule if is_locked else _locked(rule)
     shares = shares_of(rule)
     given = [share.given_minor for share in shares]
     parts = divide(amount_minor, _weights(rule, shares), given)
@@ -230,8 +230,18 @@ def _weights(rule: Rule, shares: Sequence[Share]) -> list[int]:
 
 def find_rule_in_force(fundraiser_id: int, now: datetime | None = None) -> Rule | None:
     """The newest version in force at this moment; None before any is."""
+    return db.session.scalar(_in_force(fundraiser_id, now))
+
+
+def lock_rule_in_force(fundraiser_id: int, now: datetime | None = None) -> Rule | None:
+    """The same, its row locked until the transaction ends: what is allocated next follows one upon the other."""
+    fresh = _in_force(fundraiser_id, now).with_for_update().execution_options(populate_existing=True)
+    return db.session.scalar(fresh)
+
+
+def _in_force(fundraiser_id: int, now: datetime | None) -> Select[Rule]:
     found = select(Rule).where(Rule.fundraiser_id == fundraiser_id, Rule.in_force_at <= (now or clock.now()))
-    return db.session.scalar(found.order_by(Rule.version.desc()).limit(1))
+    return found.order_by(Rule.version.desc()).limit(1)
 
 
 def _newest(fundraiser_id: int) -> Rule | None:

@@ -178,10 +178,10 @@ def arrive(
     return payment, newly
 
 
-def book(payment: Payment, settlement: Settlement, shares: dict[str, int], *, fee_on: str) -> bool:
-    """Post a payment's money once: Stripe's balance, the fee, and the accounts that `shares` credits.
+def book(payment: Payment, settlement: Settlement, shares: dict[str, int], *, fee_on: str) -> None:
+    """Post a payment's money: Stripe's balance, the fee, and the accounts that `shares` credits.
 
-    `shares` sums to the net (`fee_on` "shares") or to the gross ("host"). Returns whether this call posted.
+    `shares` sums to the net (`fee_on` "shares") or to the gross ("host").
     """
     payment.settled_currency, payment.settled_minor = settlement.currency, settlement.amount
     payment.fee_minor, payment.net_minor = settlement.fee, settlement.net
@@ -192,7 +192,7 @@ def book(payment: Payment, settlement: Settlement, shares: dict[str, int], *, fe
     }
     if fee_on == "shares":
         postings["fees:shares"] = -settlement.fee
-    return _post(f"bt:{settlement.id}", "gift", settlement, postings, payment)
+    _post(f"bt:{settlement.id}", "gift", settlement, postings, payment)
 
 
 def accept(payment: Payment, shares: dict[str, int], *, held: str, now: datetime) -> None:
@@ -203,7 +203,7 @@ def accept(payment: Payment, shares: dict[str, int], *, held: str, now: datetime
         source=f"accept:{payment.id}",
         kind="accept",
         happened_at=now,
-        postings={code: amount for code, amount in postings.items() if amount},
+        postings=postings,
         currency=payment.settled_currency or "",
         subject=payment.subject,
     )
@@ -231,7 +231,8 @@ def book_refund(payment: Payment, refund: Refund, settlement: Settlement) -> boo
         **back,
     }
     refund.booked_as = settlement.id
-    return _post(source, "refund", settlement, postings, payment)
+    _post(source, "refund", settlement, postings, payment)
+    return True
 
 
 def undo_refund(payment: Payment, refund: Refund, settlement: Settlement) -> bool:
@@ -246,21 +247,19 @@ def undo_refund(payment: Payment, refund: Refund, settlement: Settlement) -> boo
         postings["stripe"] = settlement.net
         postings["exchange"] = postings.get("exchange", 0) - off
     refund.undone_as = settlement.id
-    return _post(source, "refund-failed", settlement, postings, payment)
+    _post(source, "refund-failed", settlement, postings, payment)
+    return True
 
 
-def _post(source: str, kind: str, settlement: Settlement, postings: dict[str, int], payment: Payment) -> bool:
-    if ledger.find_entry(source) is not None:
-        return False
+def _post(source: str, kind: str, settlement: Settlement, postings: dict[str, int], payment: Payment) -> None:
     ledger.post(
         source=source,
         kind=kind,
         happened_at=settlement.created,
-        postings={code: amount for code, amount in postings.items() if amount},
+        postings=postings,
         currency=settlement.currency,
         subject=payment.subject,
     )
-    return True
 
 
 def _part(whole: int, done: int, of: int) -> int:

@@ -244,6 +244,14 @@ def lock(query: Select[Donation]) -> Donation | None:
     return db.session.scalar(fresh)
 
 
+def lock_for(attempt: str | None, subscription_id: str | None) -> Donation | None:
+    """The gift of this attempt, else of this subscription, locked."""
+    found = lock(select(Donation).where(Donation.attempt == attempt)) if attempt else None
+    if found is None and subscription_id:
+        found = lock(select(Donation).where(Donation.stripe_subscription_id == subscription_id))
+    return found
+
+
 def lock_donation(donation_id: int) -> Donation:
     """This gift, locked."""
     donation = lock(select(Donation).where(Donation.id == donation_id))
@@ -262,11 +270,6 @@ def get_donation(reference: str) -> Donation:
 def find_by_leave_token(token: str) -> Donation | None:
     """The recurring gift that the link in a receipt speaks of."""
     return db.session.scalar(select(Donation).where(Donation.leave_token == token))
-
-
-def find_by_subscription(subscription_id: str) -> Donation | None:
-    """The gift that a Stripe subscription carries on."""
-    return db.session.scalar(select(Donation).where(Donation.stripe_subscription_id == subscription_id))
 
 
 def find_by_customer(customer_id: str) -> list[Donation]:

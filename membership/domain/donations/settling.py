@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
-from membership.domain import allocations, audit, fundraisers, ledger, newsroom, outbox, payments
+from membership.domain import allocations, audit, fundraisers, newsroom, outbox, payments
 from membership.domain.donations.gifts import Donation, Review, Schedule, lock_donation, move
+from membership.domain.fundraisers import Fundraiser
 from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
 from membership.errors import N_, Conflict
 from membership.money import Money
@@ -48,8 +49,13 @@ def arrived(
     """Record a charge. A new success settles the gift and queues its one receipt; None for a charge that failed."""
     if arrival.status is PaymentStatus.FAILED and payments.find_by_charge(arrival.charge_id) is None:
         return None
+    fundraiser = fundraisers.fundraiser_of(donation.fundraiser_id) if donation else None
     apart = NO_PLEDGE if donation is None else None if arrival.amount == donation.charged else OTHER_AMOUNT
-    held = donation is not None and apart is None and _needs_review(donation, arrival, settings, now)
+    held = (
+        fundraiser is not None
+        and apart is None
+        and _needs_review(donation, fundraiser, arrival, settings, now)
+    )
     payment, newly = payments.arrive(
         arrival.charge_id,
         amount=arrival.amount,
@@ -62,10 +68,10 @@ def arrived(
         held=held,
         apart=apart,
     )
-    if donation is None:
+    if donation is None or fundraiser is None:
         return payment
     if newly:
-        _paid(donation, payment, arrival, settings)
+        _paid(donation, fundraiser, payment, arrival, settings)
     elif arrival.status is PaymentStatus.PENDING:
         move(donation, "wait")
     elif arrival.status is PaymentStatus.FAILED and donation.settled_at is None:
@@ -73,7 +79,9 @@ def arrived(
     return payment
 
 
-def _paid(donation: Donation, payment: Payment, arrival: Arrival, settings: Settings) -> None:
+def _paid(
+    donation: Donation, fundraiser: Fundraiser, payment: Payment, arrival: Arrival, settings: Settings
+) -> None:
     move(donation, "settle")
     donation.settled_at = donation.settled_at or arrival.paid_at
     donation.card_country = arrival.card_country or donation.card_country
@@ -84,16 +92,18 @@ def _paid(donation: Donation, payment: Payment, arrival: Arrival, settings: Sett
         )  # its subscription may be seen later; its donor may leave from now on
     if payment.held and donation.review is Review.NONE:
         donation.review = Review.HELD
-    if arrival.to:
-        _queue_receipt(donation, payment, arrival, settings)
+    typed = vault.unlock(donation.keepsake)["name"] if donation.keepsake else ""
     donation.keepsake = None
+    if arrival.to:
+        _queue_receipt(donation, fundraiser, payment, arrival, typed=typed, settings=settings)
 
 
-def _needs_review(donation: Donation, arrival: Arrival, settings: Settings, now: datetime) -> bool:
+def _needs_review(
+    donation: Donation | None, fundraiser: Fundraiser, arrival: Arrival, settings: Settings, now: datetime
+) -> bool:
     """Above the limit, alone or with the person's last twelve months; or a card of a refused country."""
-    if donation.review in (Review.ACCEPTED, Review.REFUSED):
-        return donation.review is Review.REFUSED
-    fundraiser = fundraisers.fundraiser_of(donation.fundraiser_id)
+    if donation is None or donation.review in (Review.ACCEPTED, Review.REFUSED):
+        return donation is not None and donation.review is Review.REFUSED
     limit = settings.review_above[arrival.amount.currency]
     rolling = select(func.coalesce(func.sum(Payment.amount_minor), 0)).where(
         Payment.donation_id.in_(select(Donation.id).where(Donation.person_id == donation.person_id)),
@@ -106,10 +116,16 @@ def _needs_review(donation: Donation, arrival: Arrival, settings: Settings, now:
     return total > limit.minor or (arrival.card_country or "") in fundraiser.refused_countries
 
 
-def _queue_receipt(donation: Donation, payment: Payment, arrival: Arrival, settings: Settings) -> None:
-    fundraiser = fundraisers.fundraiser_of(donation.fundraiser_id)
+def _queue_receipt(
+    donation: Donation,
+    fundraiser: Fundraiser,
+    payment: Payment,
+    arrival: Arrival,
+    *,
+    typed: str,
+    settings: Settings,
+) -> None:
     host = newsroom.find_newsroom()
-    typed = vault.unlock(donation.keepsake)["name"] if donation.keepsake else ""
     path = f"/leave/{donation.leave_token}"
     outbox.queue(
         key=f"receipt:{payment.stripe_charge_id}",
@@ -141,15 +157,26 @@ def _day(moment: datetime, settings: Settings) -> str:
     return moment.astimezone(settings.timezone).date().isoformat()
 
 
-def book(payment: Payment, settlement: Settlement, *, settings: Settings, now: datetime) -> None:
-    """Post a payment's money, once its balance transaction is known, and let "raised" follow."""
-    if ledger.find_entry(f"bt:{settlement.id}") is not None:
+def book(
+    payment: Payment,
+    settlement: Settlement,
+    *,
+    donation: Donation | None = None,
+    settings: Settings,
+    now: datetime,
+) -> None:
+    """Post a payment's money, once its balance transaction is known, and let "raised" follow.
+
+    `donation` is the payment's, where the caller has locked it already.
+    """
+    if payment.net_minor is not None:
         return
     if settlement.currency != settings.ledger_currency:
         payment.apart = OTHER_CURRENCY
         return
-    donation = lock_donation(payment.donation_id) if payment.donation_id else None
-    rule = allocations.find_rule_in_force(donation.fundraiser_id, now) if donation else None
+    if donation is None and payment.donation_id:
+        donation = lock_donation(payment.donation_id)
+    rule = allocations.lock_rule_in_force(donation.fundraiser_id, now) if donation else None
     if donation is not None and rule is None:
         payment.apart = payment.apart or NO_RULE
     if donation is None or rule is None or payment.apart:
@@ -160,7 +187,8 @@ def book(payment: Payment, settlement: Settlement, *, settings: Settings, now: d
         held = allocations.held_account(rule)
         payments.book(payment, settlement, {held: shared}, fee_on=rule.fee_bearer)
         return
-    payments.book(payment, settlement, allocations.allocate(rule, shared), fee_on=rule.fee_bearer)
+    shares = allocations.allocate(rule, shared, is_locked=True)
+    payments.book(payment, settlement, shares, fee_on=rule.fee_bearer)
     _raise(donation, f"bt:{settlement.id}", settlement.amount, at=settlement.created)
 
 
