@@ -5,7 +5,8 @@ a row shows the median ratio and, as its spread, the quarter and three-quarter m
 """
 
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -37,6 +38,18 @@ class Row:
     def told(self) -> dict[str, Any]:
         """For results.json: every figure of every round."""
         return asdict(self) | {"verdict": self.verdict}
+
+
+LEAST_ROUNDS = 3
+
+
+def rounds(most: int, seconds: float) -> Iterator[int]:
+    """So many rounds; on a machine that is too busy for them, as many as the time allows, but three."""
+    until = time.monotonic() + seconds
+    for number in range(most):
+        if number >= LEAST_ROUNDS and time.monotonic() > until:
+            return
+        yield number
 
 
 def against(

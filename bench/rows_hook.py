@@ -7,11 +7,12 @@ import psycopg
 from sqlalchemy import make_url
 
 from bench import events
-from bench.figures import Row, against
+from bench.figures import Row, against, rounds
 from bench.load import Gun
 from bench.servers import Server
 from bench.world import WEBHOOK_SECRET, World
 
+LONGEST = 45  # seconds for all rounds
 OURS, FLOOR = "/hooks/stripe", "/bare/hook"
 MOST_PER_SECOND = 4000  # so many are made ready before a shot; more were never stored in a second
 NAMES = {"sqlite": "webhook intake, SQLite FULL", "postgresql": "webhook intake, PostgreSQL"}
@@ -63,7 +64,7 @@ class Hook:
                        stored=self.accepted)  # fmt: skip
 
 
-def measure(world: World, gun: Gun, rounds: int, seconds: float, kinds: tuple[str, ...]) -> list[Row]:
+def measure(world: World, gun: Gun, most: int, seconds: float, kinds: tuple[str, ...]) -> list[Row]:
     """Both databases, both routes, round by round."""
     template = events.template()
     hooks = [Hook(kind, world, gun, template) for kind in kinds]
@@ -72,7 +73,7 @@ def measure(world: World, gun: Gun, rounds: int, seconds: float, kinds: tuple[st
             hook.server.__enter__()
             for path in (FLOOR, OURS):
                 hook.shoot(path, 0.3)
-        for number in range(rounds):
+        for number in rounds(most, LONGEST):
             for hook in hooks:
                 for path in (FLOOR, OURS) if number % 2 else (OURS, FLOOR):
                     hook.found[path].append(hook.shoot(path, seconds))

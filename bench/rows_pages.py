@@ -2,24 +2,25 @@
 
 from typing import Any
 
-from bench.figures import Row, against
+from bench.figures import Row, against, rounds
 from bench.load import Gun, get
 from bench.servers import Server
 from bench.world import SLUG, World
 
 FORM = f"/fundraisers/{SLUG}/give"
 PAGES = {"home": "/", "fundraiser": f"/fundraisers/{SLUG}"}
+LONGEST = 55  # seconds for all rounds
 HELLO, BARE = "/bench/hello", "/bare/hello"
 
 
-def measure(world: World, gun: Gun, rounds: int, seconds: float) -> list[Row]:
+def measure(world: World, gun: Gun, most: int, seconds: float) -> list[Row]:
     """All shots of a round one after another, then the next round."""
     with Server("bench.floor:app", world.environment(world.fresh("sqlite"))) as server:
         shots = _shots()
         for shot in shots.values():  # every connection's thread and every page is warm
             gun.shoot(server.port, 0.3, **shot)
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in shots}
-        for _ in range(rounds):
+        for _ in rounds(most, LONGEST):
             for name, shot in shots.items():
                 found[name].append(_shot(server, gun, seconds, shot))
     return _rows(found)
