@@ -103,7 +103,8 @@ def _value(key: str, value: Any, locale: str) -> Any:
     if isinstance(value, str):
         if key.endswith("_on"):
             return format_date(date.fromisoformat(value), "long", locale=_dates(locale))
-        return CONTROL.sub(" ", value).strip()
+        text = CONTROL.sub(" ", value).strip()
+        return grouped(text) if key == "iban" else text
     if isinstance(value, Mapping):
         if value.keys() == {"minor", "currency"}:
             return format_money(_money(value), locale)
@@ -111,6 +112,12 @@ def _value(key: str, value: Any, locale: str) -> Any:
     if isinstance(value, list):
         return [_value("", one, locale) for one in value]
     return value
+
+
+def grouped(iban: str) -> str:
+    """An account number in groups of four, as it is read aloud and copied."""
+    bare = "".join(iban.split())
+    return " ".join(bare[at : at + 4] for at in range(0, len(bare), 4))
 
 
 def _money(amount: Mapping[str, Any]) -> Money:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton
+from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import format_percent
 from flask import Flask, current_app
 from flask_babel import gettext
@@ -18,13 +18,15 @@ from wtforms import Field
 
 from membership import money as money_
 from membership.config import Settings
-from membership.errors import DomainError
+from membership.errors import N_, DomainError
+from membership.mail.letter import grouped
 from membership.money import Money
 from membership.web import assets, locales
 from membership.web.squeeze import MARK
 from membership.web.style import Stylesheet
 
 DAYS_FIRST = {"en": "en_GB"}  # "20 November", as our readers write it
+SHORT_NAMES = {"EUR": N_("euros"), "USD": N_("dollars"), "GBP": N_("pounds"), "GEL": N_("lari")}
 ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'>"
     "<circle cx='8' cy='9' r='6.5' fill='#9b1b38'/><path d='M5.5 3l1-2.5L8 2l1.5-1.5 1 2.5z' fill='#9b1b38'/></svg>"
@@ -43,8 +45,9 @@ def money(amount: Money) -> str:
 
 
 def currency_name(currency: str) -> str:
-    """The name of a currency in the reader's language: "euros"."""
-    return money_.name(currency, locales.locale())
+    """The name of a currency in the reader's language: "euros"; short for those that are most at home here."""
+    short = SHORT_NAMES.get(currency)
+    return gettext(short) if short else money_.name(currency, locales.locale())
 
 
 def plain(amount: Money) -> str:
@@ -61,13 +64,25 @@ def strong(text: str) -> Markup:
 def day(value: date) -> str:
     """20 November."""
     local = value.astimezone(settings().timezone).date() if isinstance(value, datetime) else value
-    return format_skeleton("MMMMd", local, locale=_days_first())
+    return _unbroken(format_skeleton("MMMMd", local, locale=_days_first()))
 
 
 def full_day(value: date) -> str:
     """20 November 2026."""
     local = value.astimezone(settings().timezone).date() if isinstance(value, datetime) else value
-    return format_date(local, "long", locale=_days_first())
+    return _unbroken(format_date(local, "long", locale=_days_first()))
+
+
+def moment(written: str) -> str:
+    """20 November 2026, 14:05, from an ISO text."""
+    value = datetime.fromisoformat(written)
+    local = value.astimezone(settings().timezone)
+    return f"{full_day(value)}, {format_time(local, 'short', locale=_days_first())}"
+
+
+def _unbroken(text: str) -> str:
+    """The day stays on one line with its month."""
+    return text.replace(" ", "\xa0", 1)
 
 
 def _days_first() -> str:
@@ -130,6 +145,8 @@ def register(app: Flask, stylesheet: Stylesheet) -> None:
         money=money,
         day=day,
         full_day=full_day,
+        moment=moment,
+        groups=grouped,
         percent=percent,
         markdown=markdown,
         plain=plain,

@@ -12,7 +12,7 @@ KEPT = [
         "subject": "Your receipt",
         "text": "See http://127.0.0.1:8000/leave/x",
         "html": "<b>See</b>",
-        "at": "2026-11-20",
+        "at": "2026-11-20T10:05:00+00:00",
     }
 ]
 
@@ -34,6 +34,7 @@ def test_the_mails_for_people_and_for_machines(client, monkeypatch):
     assert client.get("/demo/mailbox?format=json").json == KEPT
     client.get("/demo/mailbox")
     assert "Your receipt" in text(client)
+    assert "20 November 2026, 14:05" in text(client)
     assert links(client) == ["http://127.0.0.1:8000/leave/x"]
 
 

@@ -5,6 +5,7 @@ from sqlalchemy import func, select
 
 from membership.db import db
 from membership.domain.transfers import Transfer
+from membership.mail.letter import grouped
 from membership.web import brakes
 from tests import make
 from tests.web.visitor import beside, text, title, tokens, value
@@ -27,7 +28,7 @@ def test_the_account_and_a_reference(client):
     assert answer.status_code == 303
     page = client.get(answer.location)
     reference = db.session.scalar(select(Transfer.reference))
-    for shown in (reference, "€50", make.ACCOUNT["iban"], make.ACCOUNT["holder"]):
+    for shown in (reference, "€50", grouped(make.ACCOUNT["iban"]), make.ACCOUNT["holder"]):
         assert shown in text(client)
     assert page.headers["Cache-Control"] == "no-store"
     assert "ana" not in answer.location
