@@ -158,7 +158,7 @@ class Pages:
 
     def _page(self, template: str, status: int, session: Object | None, **values: object) -> Response:
         body = _TEMPLATES.get_template(template).render(
-            style=_STYLE, shop=self._account.settings.name, **values
+            style=_STYLE, shop=_shop(session) or self._account.settings.name, **values
         )
         response = Response(body, status, content_type="text/html; charset=utf-8")
         response.headers["Content-Security-Policy"] = _policy(session)
@@ -178,6 +178,12 @@ def _policy(session: Object | None) -> str:
         f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; form-action {' '.join(targets)}; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
+
+
+def _shop(session: Object | None) -> str:
+    """Whom the payer knows: "Gift to Highland Dispatch" is sold by Highland Dispatch."""
+    items = session["_line_items"] if session else []
+    return str(items[0]["description"]).removeprefix("Gift to ") if items else ""
 
 
 def _see(url: str) -> Response:
