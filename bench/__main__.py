@@ -26,9 +26,9 @@ class Size:
 
     def __init__(self, quick: bool) -> None:
         self.rounds = 3 if quick else 7
-        self.seconds = 0.25 if quick else 0.75
-        self.gifts = 4 if quick else 10
-        self.starts = 3 if quick else 7
+        self.seconds = 0.15 if quick else 0.75
+        self.gifts = 3 if quick else 10
+        self.starts = 2 if quick else 7
 
 
 def parts(world: World, gun: Gun, size: Size) -> dict[str, Callable[[], list[Row]]]:

@@ -72,7 +72,7 @@ def measure(world: World, gun: Gun, most: int, seconds: float, kinds: tuple[str,
         for hook in hooks:
             hook.server.__enter__()
             for path in (FLOOR, OURS):
-                hook.shoot(path, 0.3)
+                hook.shoot(path, 0.15)
         for number in rounds(most, LONGEST):
             for hook in hooks:
                 for path in (FLOOR, OURS) if number % 2 else (OURS, FLOOR):

@@ -18,7 +18,7 @@ def measure(world: World, gun: Gun, most: int, seconds: float) -> list[Row]:
     with Server("bench.floor:app", world.environment(world.fresh("sqlite"))) as server:
         shots = _shots()
         for shot in shots.values():  # every connection's thread and every page is warm
-            gun.shoot(server.port, 0.3, **shot)
+            gun.shoot(server.port, 0.15, **shot)
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in shots}
         for _ in rounds(most, LONGEST):
             for name, shot in shots.items():

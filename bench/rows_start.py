@@ -22,10 +22,10 @@ def memory(world: World, gun: Gun) -> Row:
     """The app as it is served, after pages, forms and events have come through both workers."""
     with Server("wsgi:app", world.environment(world.fresh("sqlite"))) as server:
         for path in (*PAGES.values(), *(f"/ka{path}" for path in PAGES.values()), FORM, f"/ka{FORM}"):
-            gun.shoot(server.port, 0.3, request=get(path))
+            gun.shoot(server.port, 0.1, request=get(path))
         made = {"template": events.template(), "path": OURS, "secret": WEBHOOK_SECRET, "first": 0, "count": 300,
                 "livemode": True}  # fmt: skip
-        gun.shoot(server.port, 1.0, events=made)
+        gun.shoot(server.port, 0.5, events=made)
         held = {pid: pss_kb(pid) / 1024 for pid in server.processes()}
         workers = [held[pid] for pid in server.workers()]
     total = sum(held.values())
