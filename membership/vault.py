@@ -176,7 +176,6 @@ SPECIAL_USE_DOMAIN_NAMES.clear()
 # Spaces, line breaks, controls, invisible marks: dropped at the ends, refused inside.
 _BLANK = re.compile(r"[\s\x00-\x20\x7f-\xa0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]+")
 _BLANK_ENDS = re.compile(rf"^{_BLANK.pattern}|{_BLANK.pattern}$")
-_DOTLESS = ("localhost", "test", "example")
 
 
 def clean_email(text: str) -> str:
@@ -209,7 +208,7 @@ def clean_email(text: str) -> str:
     except EmailNotValidError:
         raise _misspelt() from None
     domain = valid.ascii_domain
-    if ("." not in domain and domain not in _DOTLESS) or not domain[-1].isalpha():
+    if "." not in domain or not domain[-1].isalpha():
         raise _misspelt()
     return f"{valid.local_part}@{domain}"
 
@@ -223,6 +222,12 @@ def email_key(email: str) -> str:
     """The hash by which an address is found again (64 hex digits). Raises Invalid like `normalise_email`."""
     normalised = normalise_email(email).encode()
     return hmac.new(_opened().email_key, normalised, hashlib.sha256).hexdigest()
+
+
+def fingerprint(text: str) -> str:
+    """A keyed hash by which the same text is known again and from which none can be guessed without our key."""
+    key = hmac.new(_opened().email_key, b"fingerprint", hashlib.sha256).digest()
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def mask(email: str) -> str:

@@ -26,7 +26,7 @@ def join(app: Flask, settings: Settings, session: requests.Session | None = None
     key, base = settings.stripe_secret_key, settings.stripe_api_base
     app.extensions["stripe-account"] = Account(
         settings,
-        Gateway(key, api_base=base, session=session),
+        Gateway(key, api_base=base, session=session, timeout=(3.05, 8)),
         Gateway(key, api_base=base, session=session, timeout=(1, 1.5), retries=0),
     )
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, select, text
+from sqlalchemy import Index, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -22,6 +22,8 @@ KEY_LIVES = timedelta(hours=23)
 
 
 DELETES = "subscriptions.cancel"
+"""The one call without a key: asking twice for what is gone does nothing."""
+OPEN = "state IN ('pending', 'unknown')"
 
 
 class CallState(StrEnum):
@@ -42,8 +44,8 @@ class Call(Base):
         Index(
             "ix_stripe_calls_open",
             "tried_at",
-            sqlite_where=text("state IN ('pending', 'unknown')"),
-            postgresql_where=text("state IN ('pending', 'unknown')"),
+            sqlite_where=text(OPEN),
+            postgresql_where=text(OPEN),
         ),
         Index("ix_stripe_calls_result", "result_id", "operation"),
     )
@@ -79,8 +81,27 @@ def record(key: str, operation: str, params: dict[str, Any], *, now: datetime | 
 
 
 def is_open(call: Call, now: datetime) -> bool:
-    """Whether its outcome is not known yet and asking again with its key is safe."""
-    return call.state in (CallState.PENDING, CallState.UNKNOWN) and now - call.created_at < KEY_LIVES
+    """Whether its outcome is not known yet and asking again is safe: a DELETE always, others while their key lives."""
+    is_safe = call.operation == DELETES or now - call.created_at < KEY_LIVES
+    return call.state in (CallState.PENDING, CallState.UNKNOWN) and is_safe
+
+
+def fresh_key(key: str) -> str:
+    """The key itself, or the next after it while calls under it failed, grew too old or are stuck."""
+    while (call := find_call(key)) and (call.state in (CallState.FAILED, CallState.STALE) or is_stuck(call)):
+        key += "~"
+    return key
+
+
+def forget_old(now: datetime) -> None:
+    """Close calls whose key is too old to be asked again and forget what they said; DELETEs go on being asked."""
+    db.session.execute(
+        update(Call)
+        .where(
+            text(OPEN), Call.created_at < now - KEY_LIVES, Call.operation.not_in((DELETES, "refunds.create"))
+        )
+        .values(state=CallState.STALE, locked_params=None)
+    )
 
 
 def is_stuck(call: Call) -> bool:
@@ -142,7 +163,7 @@ def found_done(key: str, result_id: str) -> None:
 def open_calls(operations: tuple[str, ...], *, now: datetime, quiet: timedelta) -> list[Call]:
     """Calls of these operations whose outcome is unknown and that nobody tried lately."""
     found = select(Call).where(
-        Call.state.in_((CallState.PENDING, CallState.UNKNOWN)),
+        text(OPEN),  # in the words of the index
         Call.operation.in_(operations),
         Call.tried_at < now - quiet,
     )

@@ -12,12 +12,12 @@ from typing import Any
 
 from membership import clock
 from membership.billing import account, balances, checkout, facts
-from membership.billing.gateway import Gateway, StripeMissing
+from membership.billing.gateway import Gateway, StripeRefused
 from membership.config import Settings
 from membership.db import db, member, writing
 from membership.domain import donations, payments
 from membership.domain.donations import Arrival, Standing
-from membership.domain.payments import PaymentStatus
+from membership.domain.payments import Payment, PaymentStatus
 from membership.money import Money
 
 Key = tuple[str, str]
@@ -39,17 +39,16 @@ class Convergence:
     apply: Callable[[Any, Settings, datetime], list[Key]]
 
 
-def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature for all
+def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - the same
     checkout.follow(found)
     donation = donations.lock_for(found.attempt, None)
     if donation is None:
         return []
     if found.status == "expired":
-        if not checkout.has_open(donation):
+        if not checkout.has_open(donation, now):
             donations.move(donation, "expire")
-    elif found.status == "complete" and found.payment_status == "unpaid":
-        failed = found.payment_intent_status in ("requires_payment_method", "canceled")
-        donations.move(donation, "fail" if failed else "wait")
+    elif found.status == "complete":
+        donations.move(donation, "fail" if found.has_failed else "wait")
     if found.subscription_id:
         donation.stripe_subscription_id = donation.stripe_subscription_id or found.subscription_id
     next_ones = (
@@ -81,8 +80,15 @@ def _charge(found: facts.ChargeFacts, settings: Settings, now: datetime) -> list
         return []
     balances.keep(found.settlement)
     donations.book(payment, found.settlement.settlement, donation=donation, settings=settings, now=now)
-    refunds = payments.refunds_of(payment)
-    return [("refund", one.stripe_refund_id) for one in refunds if one.stripe_refund_id and not one.booked_as]
+    return _refunds_to_see(payment, found.refund_ids)
+
+
+def _refunds_to_see(payment: Payment, known_to_stripe: tuple[str, ...]) -> list[Key]:
+    """Refunds that wait for their charge, whether or not we have heard of them."""
+    rows = payments.refunds_of(payment)
+    done = {row.stripe_refund_id for row in rows if row.booked_as}
+    seen = {*known_to_stripe, *(row.stripe_refund_id for row in rows)} - done
+    return sorted(("refund", one) for one in seen if one)
 
 
 def _arrival(found: facts.ChargeFacts) -> Arrival:
@@ -101,12 +107,13 @@ def _arrival(found: facts.ChargeFacts) -> Arrival:
     )
 
 
-def _refund(found: facts.RefundFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature for all
+def _refund(found: facts.RefundFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature
     payment = payments.find_by_charge(found.charge_id)
     if payment is None:
-        return [("charge", found.charge_id)]  # the charge comes back to its refunds once it is a payment
+        return [("charge", found.charge_id)]  # which looks at all its refunds once it is a payment
     if payment.donation_id:
         donations.lock_donation(payment.donation_id)
+    payment = payments.lock_payment(payment.id)
     refund = payments.refund_seen(
         payment,
         found.id,
@@ -123,7 +130,7 @@ def _refund(found: facts.RefundFacts, settings: Settings, now: datetime) -> list
     if found.settlement.currency == payment.settled_currency:
         donations.book_refund(payment, refund, found.settlement.settlement)
         if found.failure is not None:
-            donations.undo_refund(payment, refund, found.failure.settlement)
+            donations.undo_refund(payment, refund, found.failure.settlement, now=now)
     return []
 
 
@@ -186,7 +193,7 @@ def announce_renewals(now: datetime | None = None) -> int:
         db.session.commit()
         try:
             contact = here.gateway.customer(customer_id).contact if customer_id else None
-        except StripeMissing:
+        except StripeRefused:
             contact = None
         with writing():
             donation = donations.lock_donation(donation_id)

@@ -3,6 +3,7 @@
 Amounts are in minor units; moments are aware UTC. Nothing here names Stripe's SDK, so nobody else must.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any
 from membership.domain.payments import Settlement
 
 Plain = Mapping[str, Any]
+ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
 def moment(seconds: int | None) -> datetime | None:
@@ -53,6 +55,15 @@ class SessionFacts:
     payment_intent_status: str | None
     subscription_id: str | None
     invoice_id: str | None
+    subscription_status: str | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its payment came to nothing after the page was done (a bank debit)."""
+        came_to_nothing = self.payment_intent_status in ("requires_payment_method", "canceled")
+        return self.payment_status == "unpaid" and (
+            came_to_nothing or self.subscription_status in ("incomplete_expired", "canceled")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +92,8 @@ class ChargeFacts:
     settlement: "BalanceFacts | None"
     invoice: "InvoiceFacts | None" = None
     next_at: datetime | None = None
-    """When the subscription it belongs to is charged next."""
+    """When the subscription it belongs to is charged next, if it goes on."""
+    refund_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +134,13 @@ class SubscriptionFacts:
     resumes_at: datetime | None
     ended_at: datetime | None
     end_reason: str | None
+    is_ending: bool = False
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When it is charged next; None when it is not going to be."""
+        goes_on = self.status in ("active", "trialing") and not self.is_paused and not self.is_ending
+        return self.period_end if goes_on else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +233,15 @@ def session(plain: Plain) -> SessionFacts:
         payment_intent_status=intent["status"] if isinstance(intent, Mapping) else None,
         subscription_id=id_of(plain.get("subscription")),
         invoice_id=id_of(plain.get("invoice")),
+        subscription_status=(
+            plain["subscription"]["status"] if isinstance(plain.get("subscription"), Mapping) else None
+        ),
     )
+
+
+def gone(session_id: str, expires_at: datetime) -> SessionFacts:
+    """A session that Stripe does not know (any more): as good as expired."""
+    return SessionFacts(session_id, "expired", "unpaid", None, expires_at, None, None, None, None, None)
 
 
 def intent(plain: Plain) -> IntentFacts:
@@ -224,7 +251,11 @@ def intent(plain: Plain) -> IntentFacts:
 
 
 def charge(
-    plain: Plain, invoice_facts: InvoiceFacts | None = None, next_at: datetime | None = None
+    plain: Plain,
+    invoice_facts: InvoiceFacts | None = None,
+    *,
+    next_at: datetime | None = None,
+    refund_ids: tuple[str, ...] = (),
 ) -> ChargeFacts:
     """A Charge with customer and balance transaction expanded."""
     method = plain.get("payment_method_details") or {}
@@ -242,6 +273,7 @@ def charge(
         settlement=balance(plain.get("balance_transaction")),
         invoice=invoice_facts,
         next_at=next_at,
+        refund_ids=refund_ids,
     )
 
 
@@ -288,6 +320,7 @@ def subscription(plain: Plain) -> SubscriptionFacts:
         resumes_at=moment(pause.get("resumes_at")),
         ended_at=moment(plain.get("ended_at")),
         end_reason=(plain.get("cancellation_details") or {}).get("reason"),
+        is_ending=bool(plain.get("cancel_at_period_end") or plain.get("cancel_at")),
     )
 
 
@@ -299,8 +332,12 @@ def customer(plain: Plain) -> CustomerFacts:
 def event(plain: Plain) -> EventFacts:
     """An event; KeyError or TypeError when it is not shaped like one."""
     changed = plain["data"]["object"]
+    if not all(ID.fullmatch(one) for one in (plain["id"], changed.get("id") or "none")):
+        raise ValueError("an id of another shape")
+    if not 0 <= plain["created"] < 2**40:
+        raise ValueError("a time that is none")
     return EventFacts(
-        id=str(plain["id"]),
+        id=plain["id"],
         type=str(plain["type"]),
         object_type=str(changed["object"]),
         object_id=changed.get("id"),

@@ -95,7 +95,7 @@ class Gateway:
     def session(self, session_id: str) -> facts.SessionFacts:
         """A Checkout Session as it is now."""
         v1 = self._client.v1
-        expand: Any = {"expand": ["payment_intent"]}
+        expand: Any = {"expand": ["payment_intent", "subscription"]}
         return facts.session(_asked(lambda: v1.checkout.sessions.retrieve(session_id, params=expand)))
 
     def intent(self, intent_id: str) -> facts.IntentFacts:
@@ -107,14 +107,18 @@ class Gateway:
         v1 = self._client.v1
         expand: Any = {"expand": CHARGE_EXPAND}
         plain = _asked(lambda: v1.charges.retrieve(charge_id, params=expand))
-        found = facts.charge(plain)
+        refunds = (
+            tuple(str(one["id"]) for one in self._refunds(charge_id)) if plain["amount_refunded"] else ()
+        )
+        found = facts.charge(plain, refund_ids=refunds)
         if found.attempt or not found.payment_intent_id:
             return found
         invoice = self.invoice_paid_by(found.payment_intent_id)
         following = (
             self.subscription(invoice.subscription_id) if invoice and invoice.subscription_id else None
         )
-        return facts.charge(plain, invoice, following.period_end if following else None)
+        next_at = following.next_at if following else None
+        return facts.charge(plain, invoice, next_at=next_at, refund_ids=refunds)
 
     def invoice_paid_by(self, intent_id: str) -> facts.InvoiceFacts | None:
         """The invoice that a PaymentIntent pays; None when it pays none (yet)."""
@@ -147,10 +151,14 @@ class Gateway:
 
     def refund_made(self, charge_id: str, request: str) -> str | None:
         """The id of the refund that one of our requests made; None when it made none."""
-        query: Any = {"charge": charge_id, "limit": 100}
-        found = _asked(lambda: self._client.v1.refunds.list(params=query))["data"]
+        found = self._refunds(charge_id)
         made = (one for one in found if (one.get("metadata") or {}).get("request") == request)
         return next((str(one["id"]) for one in made), None)
+
+    def _refunds(self, charge_id: str) -> list[facts.Plain]:
+        query: Any = {"charge": charge_id, "limit": 100}
+        found: list[facts.Plain] = _asked(lambda: self._client.v1.refunds.list(params=query))["data"]
+        return found
 
     def customer(self, customer_id: str) -> facts.CustomerFacts:
         """A Customer as it is now, perhaps deleted."""

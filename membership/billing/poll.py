@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from membership import clock
-from membership.billing import account, checkout, facts, inbox
+from membership import clock, vault
+from membership.billing import account, calls, checkout, facts, inbox
 from membership.billing.converge import Key
 from membership.db import Base, db, upsert, writing
 from membership.domain import donations, payments
@@ -38,12 +38,19 @@ def poll(now: datetime | None = None) -> int:
     now = now or clock.now()
     last = db.session.scalar(select(Cursor.seconds).where(Cursor.name == "events"))
     db.session.commit()
-    since = now - FIRST_LOOK if last is None else datetime.fromtimestamp(last, tz=now.tzinfo) - OVERLAP
+    # a clock that once was ahead must not make us blind
+    since = (
+        now - FIRST_LOOK if last is None else min(datetime.fromtimestamp(last, tz=now.tzinfo), now) - OVERLAP
+    )
     missed = 0
     for start in range(0, len(inbox.HANDLED), 20):
         types = list(inbox.HANDLED[start : start + 20])
         for event in account.here().gateway.events_since(since, types):
-            missed += _take(event, now)
+            try:
+                missed += _take(event, now)
+            except Exception as error:  # noqa: BLE001 - one event that cannot be kept must not hide those behind it
+                db.session.rollback()
+                log.error("event %s could not be kept: %s", event.id, type(error).__name__)  # noqa: TRY400 - its words may name a person
     with writing():
         upsert(Cursor, {"name": "events", "seconds": int(now.timestamp())}, keys=["name"],
                changed={"seconds": int(now.timestamp())})  # fmt: skip
@@ -55,11 +62,13 @@ def poll(now: datetime | None = None) -> int:
 
 def _take(event: facts.EventFacts, now: datetime) -> bool:
     with writing():
-        known = db.session.get(inbox.StripeEvent, event.id) is not None
-        if not known:
-            inbox.store(event, source="poll", now=now)
+        known = db.session.scalar(
+            select(inbox.StripeEvent.event_id).where(inbox.StripeEvent.event_id == event.id)
+        )
+        if known is None:
+            inbox.store(event, vault.seal(dict(event.plain)), source="poll", now=now)
         db.session.commit()
-    return not known
+    return known is None
 
 
 def sweep(now: datetime | None = None) -> int:
@@ -73,5 +82,6 @@ def sweep(now: datetime | None = None) -> int:
         waiting += [("subscription", one) for one in donations.overdue_subscriptions(now - RENEWS_WITHIN)]
         inbox.mark_dirty(waiting, now=now)
         inbox.empty_old_payloads(now)
+        calls.forget_old(now)
         db.session.commit()
     return len(waiting)

@@ -3,12 +3,14 @@
 import click
 from flask import current_app
 
+from membership import clock
 from membership.billing import checkout
+from membership.billing.checkout import Outcome
 from membership.cli.command import Group
 from membership.config import Settings
 from membership.db import db, writing
 from membership.domain import audit, donations, payments
-from membership.domain.donations import Donation, Review, Schedule
+from membership.domain.donations import Donation, Review
 from membership.domain.payments import PaymentStatus, Refund
 from membership.money import format as format_money
 
@@ -51,26 +53,36 @@ def refund(reference: str, *, every: bool) -> None:
         donation = donations.get_donation(reference)
         was_held = donation.review is Review.HELD
         asked = donations.refuse(donation) if was_held else _remains(donation, every=every)
+        for one in asked:  # noted with the decision: a crash after this forgets nothing
+            checkout.note_refund(one, now=clock.now())
+        if was_held and donation.is_recurring:
+            checkout.note_stop(donation, by="staff", now=clock.now())
         db.session.commit()
-    agreed = [checkout.refund(one) for one in asked]
-    if was_held and donation.is_recurring and donation.schedule not in (Schedule.NONE, Schedule.ENDED):
-        agreed.append(checkout.stop(donation, by="staff"))
-    if not asked:
-        click.echo(f"{reference} has nothing left to refund.")
-    elif all(agreed):
-        click.echo(f"{reference} is being refunded: Stripe has agreed.")
-    else:
-        click.echo(
-            f"{reference}: Stripe has not answered yet. The request is noted and the worker asks again."
-        )
+    outcomes = [checkout.refund(one) for one in asked]
+    if was_held and donation.is_recurring:
+        checkout.stop(donation, by="staff")
+    click.echo(_said(reference, outcomes))
+    if Outcome.REFUSED in outcomes:
+        raise SystemExit(1)
+
+
+def _said(reference: str, outcomes: list[Outcome]) -> str:
+    if not outcomes:
+        return f"{reference} has nothing left to refund."
+    if Outcome.REFUSED in outcomes:
+        return f"{reference}: Stripe will not refund this payment (disputed, or refunded there already)."
+    if Outcome.WAITING in outcomes:
+        return f"{reference}: Stripe has not answered yet. The request is noted and the worker asks again."
+    return f"{reference} is being refunded: Stripe has agreed."
 
 
 @gifts.command("stop")
 @click.option("--country", required=True, metavar="XX", help="Two letters, as declared or as the card says.")
 def stop(country: str) -> None:
     """Stop every running gift of a country, with a mail to each donor."""
-    running = donations.running_from(country.upper())
-    agreed = sum(checkout.stop(donation, by="country") for donation in running)
+    running = [donation.id for donation in donations.running_from(country.upper())]
+    db.session.commit()
+    agreed = sum(checkout.stop(donations.gift_of(one), by="country") for one in running)
     with writing():
         audit.record(
             audit.Tag.DONATIONS_STOPPED,
@@ -91,7 +103,7 @@ def _remains(donation: Donation, *, every: bool) -> list[Refund]:
         for payment in payments.payments_of(donation.id)
         if payment.status is PaymentStatus.SUCCEEDED
     ]
-    left = [(payment, amount) for payment, amount in left if amount]
+    left = [(payment, amount) for payment, amount in left if amount.minor > 0]
     if len(left) > 1 and not every:
         raise click.UsageError(f"This gift has {len(left)} payments: say --all to refund every one.")
     if left:

@@ -21,7 +21,7 @@ from membership.billing import checkout, converge, inbox, poll
 from membership.cli.command import Command
 from membership.config import Settings
 from membership.db import db, writing
-from membership.domain import donations, fundraisers, limits, outbox
+from membership.domain import donations, fundraisers, limits, outbox, transfers
 
 IDLE = 0.3  # seconds to sleep when there was nothing to do
 FAILED = 1.0  # seconds to rest after a round in which something failed
@@ -57,6 +57,7 @@ def timetable(settings: Settings) -> list[Task]:
         Task("end gifts whose fundraiser has ended", timedelta(hours=1), checkout.stop_closed, commits=False),
         Task("publish sums", timedelta(minutes=5), fundraisers.publish_due),
         Task("forget pledges that came to nothing", timedelta(hours=1), donations.purge_stale),
+        Task("forget transfers that never came", timedelta(hours=1), transfers.purge_stale),
         Task("forget dead mails", timedelta(hours=1), outbox.sweep),
         Task("forget counts", timedelta(hours=1), limits.sweep),
     ]
@@ -106,7 +107,7 @@ class Worker:
         for task in self.tasks:
             now = clock.now()
             last = self.last.get(task.name)
-            if self.stop.is_set() or (last is not None and now - last < task.every):
+            if self.stop.is_set() or (last is not None and timedelta(0) <= now - last < task.every):
                 continue
             self.last[task.name] = now
             if self._step(task.name, partial(_run, task, now)) is None:

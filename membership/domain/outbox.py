@@ -33,7 +33,12 @@ class Email(Base):
 
     __tablename__ = "outbox_emails"
     __table_args__ = (
-        Index("ix_outbox_emails_waiting", "not_before", sqlite_where=_WAITING, postgresql_where=_WAITING),
+        Index(
+            "ix_outbox_emails_waiting",
+            "not_before",
+            sqlite_where=text("sent_at IS NULL AND dead = 0"),
+            postgresql_where=_WAITING,
+        ),
     )
 
     dedupe_key: Mapped[str] = mapped_column(String(200), primary_key=True)

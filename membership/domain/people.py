@@ -54,6 +54,24 @@ def register(email: str, *, name: str | None = None, locale: str, now: datetime 
     return person
 
 
+def forget_if_alone(person_id: int | None, *, now: datetime | None = None) -> None:
+    """Erase a guest whom no row of any table needs any more; whoever has signed in stays."""
+    person = db.session.get(Person, person_id, with_for_update=True, populate_existing=True)
+    if person is not None and person.verified_at is None and not _is_needed(person.id):
+        forget(person, now=now)
+
+
+def _is_needed(person_id: int) -> bool:
+    """Whether any row of any table points at this person."""
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            if any(key.column.table.name == Person.__tablename__ for key in column.foreign_keys):
+                pointing = select(column).where(column == person_id).limit(1)
+                if db.session.scalar(pointing) is not None:
+                    return True
+    return False
+
+
 def forget(person: Person, *, now: datetime | None = None) -> None:
     """Erase what names a person; rows that money hangs on stay, nameless."""
     person.email_key, person.sealed_identity, person.erased_at = None, None, now or clock.now()

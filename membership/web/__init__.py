@@ -52,6 +52,7 @@ def register(app: Flask) -> None:
     """Join the pages to the app."""
     settings: Settings = app.config["SETTINGS"]
     stylesheet = style.load()
+    app.url_map.merge_slashes = False  # the redirect it makes would name whatever host was asked for
     app.config.update(guards.cookies_of(settings))
     app.config.setdefault("MAX_CONTENT_LENGTH", guards.HOOK_BYTES)
     app.config.setdefault("WTF_CSRF_TIME_LIMIT", TOKEN_SECONDS)

@@ -15,6 +15,7 @@ HOUR = timedelta(hours=1)
 TEN_MINUTES = timedelta(minutes=10)
 PER_BROWSER = 30
 PER_EMAIL = 30
+PER_EMAIL_MAILED = 5  # what sends a mail to an address that has paid nothing
 PER_NETWORK = 600
 IN_ALL = 5000
 
@@ -22,7 +23,8 @@ IN_ALL = 5000
 def may_try(what: str, email: str) -> bool:
     """Count one try of `what` (gift, transfer, leave); False when there were too many."""
     own = limits.hit(f"{what}-browser", attempts.browser(), most=PER_BROWSER, per=HOUR)
-    address = limits.hit(f"{what}-email", vault.email_key(email), most=PER_EMAIL, per=HOUR)
+    most = PER_EMAIL if what == "gift" else PER_EMAIL_MAILED
+    address = limits.hit(f"{what}-email", vault.email_key(email), most=most, per=HOUR)
     near = limits.hit(f"{what}-network", guards.network_of(request), most=PER_NETWORK, per=TEN_MINUTES)
     everywhere = limits.hit(f"{what}-all", "all", most=IN_ALL, per=TEN_MINUTES)
     if not everywhere:

@@ -88,6 +88,8 @@ def guard() -> Guard:
 
 def admit() -> None:
     """Before every request: is there a guard, is the language served here, is the body small enough?"""
+    if not request.path.isprintable():
+        abort(404)  # PostgreSQL, for one, cannot even look for a NUL
     if request.endpoint is None:
         return  # the router's own 404 or 405
     posted: dict[str, Guard] = current_app.extensions["pressfund.guards"]
@@ -100,6 +102,8 @@ def admit() -> None:
         request.max_content_length = here.most_bytes
         if (request.content_length or 0) > here.most_bytes:
             abort(413)
+        if here.cookies:
+            _ = request.form  # all of it is here before a transaction begins: a slow sender holds up nobody
 
 
 def dress(response: Response) -> Response:

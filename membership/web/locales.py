@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from babel import Locale
 from flask import current_app, has_request_context, request
@@ -88,7 +89,7 @@ def tongues(query: str = "") -> list[Tongue]:
     """
     here, base = locale(), current_app.config["SETTINGS"].base_url.rstrip("/")
     root = request.environ.get(ROOT, "")
-    path = request.path if request.endpoint else "/"
+    path = quote(request.path) if request.endpoint else "/"
     return [
         Tongue(
             code,

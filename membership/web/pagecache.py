@@ -11,7 +11,11 @@ import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -143,8 +147,15 @@ def _form(body: bytes, etag: str, headers: Headers, encoding: str | None) -> For
     return Form(body, etag, own)
 
 
+@lru_cache(maxsize=64)
+def takes_gzip(header: str) -> bool:
+    """Whether an Accept-Encoding header takes gzip; browsers send few different ones."""
+    accepted = parse_accept_header(header, Accept)
+    return accepted["gzip"] > 0
+
+
 def _answer(page: Page, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
-    form = page.squeezed if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", "") else page.plain
+    form = page.squeezed if takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")) else page.plain
     known = environ.get("HTTP_IF_NONE_MATCH")
     if known and (form.etag in known or known.strip() == "*"):
         start_response("304 Not Modified", [h for h in form.headers if not h[0].startswith("Content-")])

@@ -1,6 +1,7 @@
 """Error pages. None of them asks the database anything; the last one does not even need templates."""
 
-from flask import Flask, Response, current_app, render_template
+from flask import Flask, Response, current_app, has_request_context, render_template
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from markupsafe import escape
@@ -37,6 +38,8 @@ LAST_WORDS = "<!doctype html><html lang=en><title>Error</title><h1>Something wen
 def page(code: int, said: str = "") -> Response:
     """The error page of this status; `said` is a sentence of our own in place of the usual one."""
     heading, sentence = WORDS.get(code) or (WORDS[500] if code >= 500 else WORDS[400])
+    if has_request_context() and request_ctx.url_adapter is None:  # a host so odd that nothing can be linked
+        return Response(LAST_WORDS.format(escape(sentence)), code, mimetype="text/html")
     html = render_template(
         "errors/error.html", heading=gettext(heading), sentence=said or gettext(sentence), code=code
     )

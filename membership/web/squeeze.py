@@ -13,6 +13,8 @@ from functools import cached_property
 
 from flask import Response, request
 
+from membership.web import pagecache
+
 MARK = "<!--tokens-->"
 HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"  # gzip, no name, no time
 END = b"\x03\x00"  # an empty last block
@@ -21,7 +23,7 @@ SMALLEST = 600  # below this a page fits in one packet anyway
 
 def wanted() -> bool:
     """Whether this visitor takes gzip."""
-    return "gzip" in request.headers.get("Accept-Encoding", "")
+    return pagecache.takes_gzip(request.headers.get("Accept-Encoding", ""))
 
 
 class Sheet:

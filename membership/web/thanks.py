@@ -27,13 +27,15 @@ def thanks(reference: str) -> str:
     donation = donations.get_donation(reference)
     if reference not in session.get("gifts", []):
         return render_template("give/thanks_other.html")
-    if SAYS[donation.status] == "processing":
-        inbox.look(donation)
-        donation = donations.get_donation(reference)
+    is_known = donation.status is Status.SETTLED or inbox.look(donation)
+    donation = donations.get_donation(reference)
+    is_unpaid = (
+        is_known and donation.status is Status.PLEDGED
+    )  # Stripe was asked: its page is still open, unpaid
     fundraiser = fundraisers.fundraiser_of(donation.fundraiser_id)
     return render_template(
         "give/thanks.html",
-        says=SAYS[donation.status],
+        says="failed" if is_unpaid else SAYS[donation.status],
         donation=donation,
         appeal=appeal.of(fundraiser, locales.locale()),
     )

@@ -104,6 +104,7 @@ def _announce(fundraiser: Fundraiser, form: TransferForm, attempt: Attempt) -> R
     try:
         made = transfers.announce(
             fundraiser,
+            attempt=attempt.id,
             email=form.email.data or "",
             name=form.name.data or "",
             amount=amount,

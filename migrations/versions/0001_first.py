@@ -164,7 +164,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
             "ix_outbox_emails_waiting",
             ["not_before"],
             unique=False,
-            sqlite_where=sa.text("sent_at IS NULL AND NOT dead"),
+            sqlite_where=sa.text("sent_at IS NULL AND dead = 0"),
             postgresql_where=sa.text("sent_at IS NULL AND NOT dead"),
         )
 
@@ -278,13 +278,19 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
-        sa.Column("locked_payload", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_payload", sa.LargeBinary(), nullable=True),
         sa.Column("deliveries", sa.Integer(), nullable=False),
         sa.CheckConstraint("source IN ('webhook', 'poll', 'manual')", name=op.f("ck_stripe_events_source")),
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_stripe_events")),
     )
     with op.batch_alter_table("stripe_events", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_stripe_events_received_at"), ["received_at"], unique=False)
+        batch_op.create_index(
+            "ix_stripe_events_kept",
+            ["received_at"],
+            unique=False,
+            sqlite_where=sa.text("sealed_payload IS NOT NULL"),
+            postgresql_where=sa.text("sealed_payload IS NOT NULL"),
+        )
 
     op.create_table(
         "stripe_objects",
@@ -306,7 +312,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
             "ix_stripe_objects_todo",
             ["not_before"],
             unique=False,
-            sqlite_where=sa.text("dirty_seq > clean_seq AND NOT dead"),
+            sqlite_where=sa.text("dirty_seq > clean_seq AND dead = 0"),
             postgresql_where=sa.text("dirty_seq > clean_seq AND NOT dead"),
         )
 
@@ -405,6 +411,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
             ),
             nullable=False,
         ),
+        sa.Column("opened", sa.Boolean(), nullable=False),
         sa.Column("pledged_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_on", sa.DateTime(timezone=True), nullable=True),
@@ -443,7 +450,13 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
             postgresql_where=sa.text("schedule = 'running'"),
         )
         batch_op.create_index("ix_donations_person", ["person_id", "id"], unique=False)
-        batch_op.create_index("ix_donations_status", ["status", "pledged_at"], unique=False)
+        batch_op.create_index(
+            "ix_donations_status",
+            ["status", "pledged_at"],
+            unique=False,
+            sqlite_where=sa.text("person_id IS NOT NULL"),
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+        )
         batch_op.create_index(
             batch_op.f("ix_donations_stripe_customer_id"), ["stripe_customer_id"], unique=False
         )
@@ -505,6 +518,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         "transfers",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("attempt", sa.String(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=True),
         sa.Column("fundraiser_id", sa.Integer(), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
@@ -515,6 +529,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         ),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_transfers_person_id_people")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_transfers")),
+        sa.UniqueConstraint("attempt", name=op.f("uq_transfers_attempt")),
         sa.UniqueConstraint("reference", name=op.f("uq_transfers_reference")),
     )
     with op.batch_alter_table("transfers", schema=None) as batch_op:
@@ -768,7 +783,11 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     op.drop_table("fundraiser_causes")
     with op.batch_alter_table("donations", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_donations_stripe_customer_id"))
-        batch_op.drop_index("ix_donations_status")
+        batch_op.drop_index(
+            "ix_donations_status",
+            sqlite_where=sa.text("person_id IS NOT NULL"),
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_donations_person")
         batch_op.drop_index(
             "ix_donations_next",
@@ -788,13 +807,17 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     with op.batch_alter_table("stripe_objects", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_stripe_objects_todo",
-            sqlite_where=sa.text("dirty_seq > clean_seq AND NOT dead"),
+            sqlite_where=sa.text("dirty_seq > clean_seq AND dead = 0"),
             postgresql_where=sa.text("dirty_seq > clean_seq AND NOT dead"),
         )
 
     op.drop_table("stripe_objects")
     with op.batch_alter_table("stripe_events", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_stripe_events_received_at"))
+        batch_op.drop_index(
+            "ix_stripe_events_kept",
+            sqlite_where=sa.text("sealed_payload IS NOT NULL"),
+            postgresql_where=sa.text("sealed_payload IS NOT NULL"),
+        )
 
     op.drop_table("stripe_events")
     op.drop_table("stripe_cursors")
@@ -812,7 +835,7 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
     with op.batch_alter_table("outbox_emails", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_outbox_emails_waiting",
-            sqlite_where=sa.text("sent_at IS NULL AND NOT dead"),
+            sqlite_where=sa.text("sent_at IS NULL AND dead = 0"),
             postgresql_where=sa.text("sent_at IS NULL AND NOT dead"),
         )
 

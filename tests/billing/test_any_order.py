@@ -7,7 +7,7 @@ one object, let a worker die after its fetch, let a slow worker write after anot
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -37,6 +37,8 @@ step = st.one_of(
     st.tuples(st.just("slow worker"), st.just(0)),
     st.tuples(st.just("time passes"), st.integers(1, 20)),
     st.tuples(st.just("refund"), st.integers(1, 1200)),
+    st.tuples(st.just("refund in Stripe's dashboard"), st.integers(1, 1200)),
+    st.tuples(st.just("press again"), st.just(0)),
 )
 
 
@@ -47,11 +49,12 @@ class World:
     stripe: Any
     app: Any
     email: str
-    events: list[Any] = field(default_factory=list)
+    interval: str = "once"
+    donor: Any = None
 
     def pay(self, card: str, interval: str) -> str:
-        donor = Donor(self.app, self.stripe, email=self.email)
-        answer = donor.pay(donor.start(interval=interval), card)
+        self.interval, self.donor = interval, Donor(self.app, self.stripe, email=self.email)
+        answer = self.donor.pay(self.donor.start(interval=interval), card)
         assert answer.status_code == 303, answer.text
         return reference_of(answer.location)
 
@@ -63,8 +66,19 @@ class World:
             self.stripe.settle()  # its webhooks are dropped: only `deliver` brings events
         elif what == "refund":
             refund(reference, size)
+        elif what == "refund in Stripe's dashboard":
+            self.dashboard(size)
+        elif what == "press again":
+            assert self.donor.press(interval=self.interval).status_code == 303
         elif (claim := inbox._claim(clock.now())) is not None:
             self.converge(what, claim)
+
+    def dashboard(self, minor: int) -> None:
+        """Somebody refunds in Stripe's own dashboard, whether or not we know of the charge."""
+        client = account.here().gateway._client.v1
+        found = client.charges.list({"limit": 1}).data  # the newest is this example's
+        if found and found[0].status == "succeeded" and found[0].amount - found[0].amount_refunded >= minor:
+            client.refunds.create({"charge": found[0].id, "amount": minor})
 
     def deliver(self, place: int) -> None:
         found = list(
@@ -72,7 +86,8 @@ class World:
         )
         if found:
             with writing():
-                inbox.store(found[place % len(found)], source="webhook", now=clock.now())
+                event = found[place % len(found)]
+                inbox.store(event, b"", source="webhook", now=clock.now())
                 db.session.commit()
 
     def converge(self, what: str, claim: Any) -> None:
@@ -83,7 +98,7 @@ class World:
             return
         found = converge.CONVERGENCES[key[0]].fetch(gateway, key[1])
         if what == "slow worker":
-            self.stripe.advance(seconds=200)  # the lease runs out, another takes the object and is done
+            self.stripe.advance(seconds=310)  # the lease runs out, another takes the object and is done
             inbox.work()
             assert inbox._apply(key, sequence, token, found, clock.now()) == []
 

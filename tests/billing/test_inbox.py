@@ -67,8 +67,8 @@ def test_a_signed_event_is_stored_once_and_marks_its_object(client):
 def test_what_it_keeps_names_nobody_in_the_clear(client):
     post(client, body())
     row = db.session.get(StripeEvent, "evt_1")
-    assert "ნინო".encode() not in row.locked_payload
-    assert vault.unlock(row.locked_payload)["data"]["object"]["id"] == "ch_1"
+    assert "ნინო".encode() not in row.sealed_payload
+    assert vault.open_sealed(row.sealed_payload)["data"]["object"]["id"] == "ch_1"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_payloads_are_forgotten_after_ninety_days_and_rows_stay(client):
     inbox.empty_old_payloads(clock.now() + inbox.PAYLOADS_KEPT * 2)
     db.session.expire_all()
     row = db.session.get(StripeEvent, "evt_1")
-    assert row.locked_payload is None
+    assert row.sealed_payload is None
     assert row.object_id == "ch_1"
 
 

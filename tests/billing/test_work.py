@@ -62,7 +62,7 @@ def test_a_leased_object_is_nobody_elses(app):
 @pytest.mark.usefixtures("paid")
 def test_a_dead_workers_lease_runs_out(stripe):
     inbox._claim(clock.now())
-    stripe.advance(seconds=181)
+    stripe.advance(seconds=301)
     assert inbox.work() > 0
     assert count(Payment) == 1
 
@@ -71,7 +71,7 @@ def test_a_dead_workers_lease_runs_out(stripe):
 def test_a_zombie_writes_nothing(stripe):
     key, sequence, token = inbox._claim(clock.now())
     found = converge.CONVERGENCES[key[0]].fetch(account.here().gateway, key[1])
-    stripe.advance(seconds=181)
+    stripe.advance(seconds=301)
     again = inbox._claim(clock.now())
     assert inbox._apply(key, sequence, token, found, clock.now()) == []
     assert count(Payment) == 0
@@ -191,7 +191,7 @@ def test_a_refund_with_a_broken_answer_is_made_once(donor, stripe):
     with writing():
         asked = payments.ask_refund(row, make.EUR("5"))
         db.session.commit()
-        assert checkout.refund(asked) is False
+        assert checkout.refund(asked) is checkout.Outcome.WAITING
     control(stripe, "faults", next=0, kind="500", path="/v1/refunds")
     stripe.advance(seconds=60)
     assert checkout.resume_calls() == 1
@@ -210,17 +210,124 @@ def test_outgoing_parameters_are_locked_until_the_outcome_is_known(donor, stripe
     assert call.error == "APIConnectionError"
 
 
-def test_an_old_unknown_call_is_left_to_staff(donor, stripe):
+def test_a_stop_is_asked_until_it_is_heard_however_long(donor, stripe):
     donor.gives(interval="month")
     settle(stripe)
     gift = db.session.scalars(select(Donation)).one()
-    control(stripe, "faults", next=20, kind="timeout", path="/v1/subscriptions")
-    with writing():
-        assert checkout.stop(gift) is False
+    control(stripe, "faults", next=3, kind="timeout", path="/v1/subscriptions")
+    assert checkout.stop(gift) is False
+    stripe.advance(days=3)
+    assert checkout.resume_calls() == 1
+    settle(stripe)
+    assert state(stripe)["subscriptions_live"] == 0
+
+
+def test_an_old_unknown_change_is_given_up_and_forgotten(donor, stripe):
+    donor.gives(interval="month")
+    settle(stripe)
+    gift = db.session.scalars(select(Donation)).one()
+    control(stripe, "faults", next=3, kind="timeout", path="/v1/subscriptions")
+    assert checkout.pause(gift) is False
     stripe.advance(days=1)
     assert checkout.resume_calls() == 0
-    call = db.session.scalars(select(Call).where(Call.operation == "subscriptions.cancel")).one()
-    assert call.state is CallState.STALE
+    call = db.session.scalars(select(Call).where(Call.operation == "subscriptions.update")).one()
+    assert (call.state, call.locked_params) == (CallState.STALE, None)
+    assert checkout.pause(gift) is True  # pressed again: a new call
+
+
+def test_what_an_unanswered_checkout_said_is_forgotten_after_a_day(donor, stripe):
+    donor.open_form()
+    control(stripe, "faults", next=3, kind="timeout", path="/v1/checkout/sessions")
+    assert donor.press().status_code == 503
+    stripe.advance(days=1)
+    poll.sweep()
+    db.session.expire_all()
+    assert all(call.locked_params is None for call in db.session.scalars(select(Call)))
+
+
+@pytest.mark.parametrize("interval", ["once", "month"])
+def test_pressing_again_after_paying_never_opens_another_checkout(donor, stripe, interval):
+    donor.open_form()
+    donor.pay(donor.press(interval=interval).location)  # and the tab is closed; no webhook has come
+    for _ in range(3):
+        assert "/thanks/" in donor.press(interval=interval).location
+    assert state(stripe)["sessions"] == 1
+    settle(stripe)
+    assert (count(Payment), state(stripe)["charges"]) == (1, 1)
+
+
+def test_the_second_checkout_of_an_expired_one_is_paid_and_said_so(donor, stripe):
+    donor.start()
+    stripe.advance(seconds=3000)
+    settle(stripe)
+    again = donor.press()
+    control(stripe, "webhooks", modes=["hold"])
+    assert 'data-status="paid"' in donor.thanks(donor.pay(again.location)).text
+
+
+def test_a_refund_in_the_dashboard_before_we_know_of_the_charge_is_booked(donor, stripe):
+    control(stripe, "webhooks", modes=["drop"])
+    donor.pay(donor.start())
+    stripe.settle()
+    client = account.here().gateway._client.v1
+    client.refunds.create({"charge": client.charges.list({"limit": 1}).data[0].id})
+    stripe.advance(seconds=60)
+    stripe.settle()
+    poll.poll()
+    settle(stripe)
+    assert ledger.balance("stripe") == state(stripe)["balance"] == -55
+
+
+def test_a_refund_that_stripe_will_not_make_is_said_and_given_up(donor, stripe, app):
+    donor.gives()
+    settle(stripe)
+    row = db.session.scalars(select(Payment)).one()
+    gift = db.session.scalars(select(Donation)).one()
+    client = account.here().gateway._client.v1
+    control(stripe, "webhooks", modes=["drop"])
+    client.refunds.create({"charge": row.stripe_charge_id})
+    said = app.test_cli_runner().invoke(args=["gifts", "refund", gift.reference])
+    assert said.exit_code == 1
+    assert "will not refund" in said.output
+    assert payments.refunded(row).minor == 0
+    stripe.settle()
+    poll.poll()
+    settle(stripe)
+    assert payments.refunded(row).minor == 2000 == state(stripe)["refunded"]
+
+
+def test_a_failed_debit_every_month_then_a_card_leaves_one_live_subscription(donor, stripe):
+    donor.open_form()
+    first = donor.press(interval="month")
+    donor.pay(first.location, card="", iban="AT861904300235473202")
+    stripe.advance(seconds=60)
+    settle(stripe)
+    gift = db.session.scalars(select(Donation)).one()
+    if gift.status is not donations.Status.FAILED:
+        pytest.fail(f"the debit failed at Stripe, the gift says {gift.status}")
+    again = donor.press(interval="month")
+    donor.thanks(donor.pay(again.location))
+    settle(stripe)
+    stripe.advance(seconds=60)
+    checkout.resume_calls()
+    settle(stripe)
+    db.session.expire_all()
+    assert gift.schedule is donations.Schedule.RUNNING
+    assert state(stripe)["subscriptions_live"] == 1
+    stripe.advance(days=40)
+    settle(stripe)
+    assert gift.schedule is donations.Schedule.RUNNING
+    assert checkout.stop(gift) is True
+    settle(stripe)
+    assert state(stripe)["subscriptions_live"] == 0
+
+
+def test_the_poller_sees_after_a_clock_that_was_ahead(donor, stripe, at):
+    control(stripe, "webhooks", modes=["drop"])
+    poll.poll(clock.now() + timedelta(days=300))
+    donor.pay(donor.start())
+    stripe.settle()
+    assert poll.poll() > 0
 
 
 def test_sweeping_finds_what_no_event_told(donor, stripe):

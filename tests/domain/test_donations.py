@@ -42,7 +42,8 @@ def test_the_same_attempt_is_the_same_row(fundraiser):
 def test_other_content_replaces_what_was_not_paid(fundraiser):
     first = pledged(fundraiser, attempt="a", amount=EUR("20"))
     reference = first.reference
-    again = pledged(fundraiser, attempt="a", amount=EUR("50"), email="other@example.org")
+    told = make.pledge(attempt="a", amount=EUR("50"), email="other@example.org")
+    again = donations.pledge(fundraiser, told, replaces=True, settings=make.settings())
     assert (again.id, again.reference, again.amount) == (first.id, reference, EUR("50"))
 
 
@@ -234,6 +235,7 @@ def standing(made, **more):
 
 def test_a_schedule_follows_its_subscription_in_any_order(fundraiser):
     made = pledged(fundraiser, interval=Interval.MONTH)
+    make.payment(made)
     for status, paused, schedule in (
         ("active", False, Schedule.RUNNING),
         ("past_due", False, Schedule.PAST_DUE),
@@ -249,13 +251,84 @@ def test_a_schedule_follows_its_subscription_in_any_order(fundraiser):
 
 def test_an_end_after_failed_payments_is_mailed_once_and_offers_to_start_again(fundraiser):
     made = pledged(fundraiser, interval=Interval.MONTH)
+    make.payment(made)
     for _ in range(2):
         standing(made, status="canceled", failed=True)
     assert (mails("gift-failed"), mails("gift-stopped"), made.ended_by) == (1, 0, "failed")
 
 
+def test_a_subscription_that_ended_unpaid_never_ran(fundraiser):
+    made = pledged(fundraiser, interval=Interval.MONTH)
+    standing(made, status="incomplete_expired", failed=True)
+    assert (made.status, made.schedule) == (Status.FAILED, Schedule.NONE)
+    assert mails("gift-failed") == mails("gift-stopped") == 0
+
+
+def test_an_older_subscription_changes_nothing_of_the_one_that_runs(fundraiser):
+    made = pledged(fundraiser, interval=Interval.MONTH)
+    make.payment(made)
+    standing(made, subscription_id="sub_2")
+    standing(made, subscription_id="sub_1", status="canceled", failed=True)
+    assert (made.stripe_subscription_id, made.schedule) == ("sub_2", Schedule.RUNNING)
+    assert mails("gift-failed") == 0
+
+
+def test_a_second_charge_of_a_single_gift_is_set_apart(fundraiser):
+    made = pledged(fundraiser)
+    make.payment(made)
+    assert make.payment(made).apart == "twice"
+    assert mails("donation-receipt") == 2
+
+
+def test_names_cannot_be_guessed_from_the_rows_alone(fundraiser):
+    told = make.pledge(name="ნინო")
+    made = donations.pledge(fundraiser, told, settings=make.settings())
+    vault_keys = vault.new_keys()
+    before = made.content
+    vault.configure(
+        vault.Keys(vault_keys["VAULT_PUBLIC_KEY"], None, vault_keys["EMAIL_KEY"], (vault_keys["OUTBOX_KEY"],))
+    )
+    try:
+        assert donations.is_same(made, told) is False
+    finally:
+        s = make.settings()
+        vault.configure(vault.Keys(s.vault_public_key, s.vault_private_key, s.email_key, s.outbox_keys))
+    assert made.content == before
+
+
+def test_a_gift_under_review_stays_under_review_until_staff_decide(fundraiser):
+    made = pledged(fundraiser, interval=Interval.MONTH)
+    assert make.payment(made, card_country="BY").held is True
+    assert make.payment(made, card_country="DE").held is True
+
+
+def test_a_refund_failing_after_acceptance_goes_on_to_the_shares(fundraiser):
+    made = pledged(fundraiser, amount=EUR("1500"))
+    paid = make.payment(made)
+    donations.book(paid, make.settlement(paid), settings=make.settings(), now=clock.now())
+    seen = payments.refund_seen(
+        paid, "re_1", amount_minor=50000, status="succeeded", request=None, at=clock.now()
+    )
+    donations.book_refund(paid, seen, payments.Settlement("txn_r", "EUR", -50000, 0, -50000, clock.now()))
+    donations.accept(made)
+    donations.undo_refund(paid, seen, payments.Settlement("txn_b", "EUR", 50000, 0, 50000, clock.now()))
+    assert ledger.balance("held:small-newsrooms") == 0
+    assert -sum(ledger.balances("share:small-newsrooms").values()) == 147725
+    db.session.expire_all()
+    assert fundraiser.raised_minor == 150000
+
+
+def test_a_fee_above_the_gift_is_the_hosts_cost(fundraiser):
+    made = pledged(fundraiser, amount=EUR("3"))
+    paid = make.payment(made)
+    donations.book(paid, make.settlement(paid, fee=325), settings=make.settings(), now=clock.now())
+    assert ledger.balance("host-costs") == 25
+    assert ledger.balances("share:small-newsrooms") == {}
+
+
 def test_who_asked_for_the_end_is_remembered_over_what_stripe_says(fundraiser):
     made = pledged(fundraiser, interval=Interval.MONTH)
+    make.payment(made)
     donations.stop_asked(made, by="country")
     standing(made, status="canceled")
     assert made.ended_by == "country"

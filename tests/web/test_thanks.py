@@ -112,7 +112,8 @@ def test_a_declined_card_stays_on_the_payment_page(donor):
     answer = donor.pay(donor.start(), DECLINED)
     assert answer.status_code != 303
     donor.ours.get(f"/thanks/{reference()}")
-    assert status(donor.ours) == "processing"
+    assert status(donor.ours) == "failed"  # Stripe was asked: nothing was paid, its page is still open
+    assert "Nothing was charged" in text(donor.ours)
 
 
 def test_the_same_press_after_paying_leads_to_thanks(donor):

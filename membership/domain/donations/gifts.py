@@ -3,7 +3,6 @@
 A pledge is written before anything is asked of Stripe, so money that arrives finds its row.
 """
 
-import hashlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -98,7 +97,8 @@ class Donation(Base):
     __tablename__ = "donations"
     __table_args__ = (
         Index("ix_donations_person", "person_id", "id"),
-        Index("ix_donations_status", "status", "pledged_at"),
+        Index("ix_donations_status", "status", "pledged_at", sqlite_where=text("person_id IS NOT NULL"),
+              postgresql_where=text("person_id IS NOT NULL")),
         Index("ix_donations_next", "interval", "next_on", sqlite_where=text("schedule = 'running'"),
               postgresql_where=text("schedule = 'running'")),
         Index("ix_donations_held", "id", sqlite_where=text("review = 'held'"), postgresql_where=text("review = 'held'")),
@@ -109,7 +109,7 @@ class Donation(Base):
     reference: Mapped[str] = mapped_column(unique=True)
     attempt: Mapped[str] = mapped_column(unique=True)
     content: Mapped[str]
-    """A hash of what was pledged: the same attempt with other content is another gift."""
+    """A keyed hash of what was pledged: the same attempt with other content is another gift."""
     leave_token: Mapped[str] = mapped_column(unique=True)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     fundraiser_id: Mapped[int] = mapped_column(ForeignKey("fundraisers.id"), index=True)
@@ -129,6 +129,8 @@ class Donation(Base):
     status: Mapped[Status] = mapped_column(str_enum(Status), default=Status.PLEDGED)
     schedule: Mapped[Schedule] = mapped_column(str_enum(Schedule), default=Schedule.NONE)
     review: Mapped[Review] = mapped_column(str_enum(Review), default=Review.NONE)
+    opened: Mapped[bool] = mapped_column(default=False)
+    """Whether its payment page was ever shown: until Stripe says that it expired, it may have been paid."""
     pledged_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
     next_on: Mapped[datetime | None]
@@ -162,7 +164,7 @@ class Donation(Base):
 def _content(pledge: Pledge) -> str:
     fields = [pledge.amount.minor, pledge.amount.currency, pledge.interval, pledge.covers_fee, pledge.name]
     told = [vault.email_key(pledge.email), pledge.shown, pledge.message, pledge.country]
-    return hashlib.sha256(json.dumps(fields + told, ensure_ascii=False).encode()).hexdigest()
+    return vault.fingerprint(json.dumps(fields + told, ensure_ascii=False))
 
 
 def screen(fundraiser: Fundraiser, pledge: Pledge, *, settings: Settings, now: datetime) -> Money:
@@ -181,7 +183,7 @@ def screen(fundraiser: Fundraiser, pledge: Pledge, *, settings: Settings, now: d
                       field="amount", amount=largest)  # fmt: skip
     if amount.minor % CURRENCIES[currency].multiple_of:
         raise Invalid(N_("This currency has no smaller coins: please write a whole amount."), field="amount")
-    if pledge.country and pledge.country in fundraiser.refused_countries:
+    if pledge.country.upper() in fundraiser.refused_countries:
         raise Invalid(
             N_("For their own safety, we take no gifts from people who live there."), field="country"
         )
@@ -198,16 +200,13 @@ def is_same(donation: Donation, pledge: Pledge) -> bool:
     return donation.content == _content(pledge)
 
 
-def pledge(
-    fundraiser: Fundraiser, pledge: Pledge, *, settings: Settings, now: datetime | None = None
-) -> Donation:
-    """Write the gift down before any money is asked for. The same attempt gives the same row."""
-    now = now or clock.now()
-    charged = screen(fundraiser, pledge, settings=settings, now=now)
-    person = people.register(pledge.email, name=pledge.name, locale=pledge.locale, now=now)
-    told: dict[str, object] = {
+def _told(
+    fundraiser: Fundraiser, pledge: Pledge, *, person_id: int, charged: Money, now: datetime
+) -> dict[str, object]:
+    """A pledge as columns."""
+    return {
         "content": _content(pledge),
-        "person_id": person.id,
+        "person_id": person_id,
         "fundraiser_id": fundraiser.id,
         "amount_minor": pledge.amount.minor,
         "charged_minor": charged.minor,
@@ -217,25 +216,52 @@ def pledge(
         "shown": pledge.shown,
         "sealed_message": vault.seal({"message": pledge.message}) if pledge.message else None,
         "keepsake": vault.lock({"name": pledge.name}) if pledge.name else None,
-        "country": pledge.country,
+        "country": pledge.country.upper(),
         "source": pledge.source,
         "locale": pledge.locale,
         "pledged_at": now,
-        "status": Status.PLEDGED,
     }
+
+
+def pledge(
+    fundraiser: Fundraiser,
+    pledge: Pledge,
+    *,
+    replaces: bool = False,
+    settings: Settings,
+    now: datetime | None = None,
+) -> Donation:
+    """Write the gift down before any money is asked for. The same attempt gives the same row.
+
+    `replaces`: the attempt was pledged with other content, and its Checkout is closed.
+    """
+    now = now or clock.now()
+    charged = screen(fundraiser, pledge, settings=settings, now=now)
+    person = people.register(pledge.email, name=pledge.name, locale=pledge.locale, now=now)
+    told = _told(fundraiser, pledge, person_id=person.id, charged=charged, now=now)
     insert_once(
         Donation,
         attempt=pledge.attempt,
         reference=people.new_reference(),
         leave_token=secrets.token_urlsafe(24),
+        status=Status.PLEDGED,
+        schedule=Schedule.NONE,
+        review=Review.NONE,
+        opened=False,
         **told,
     )
     donation = lock(select(Donation).where(Donation.attempt == pledge.attempt))
     assert donation is not None
-    if donation.content != told["content"] and donation.status in MOVES["pledge"][0]:
+    if replaces and donation.content != told["content"] and move(donation, "pledge"):
         for name, value in told.items():
             setattr(donation, name, value)
     return donation
+
+
+def press_again(donation: Donation, *, now: datetime) -> None:
+    """Another payment page is about to open for this gift: it is pledged anew, and its time begins again."""
+    move(donation, "pledge")
+    donation.pledged_at = now
 
 
 def lock(query: Select[Donation]) -> Donation | None:
@@ -257,6 +283,11 @@ def lock_donation(donation_id: int) -> Donation:
     donation = lock(select(Donation).where(Donation.id == donation_id))
     assert donation is not None
     return donation
+
+
+def gift_of(donation_id: int) -> Donation:
+    """The gift of this row."""
+    return db.session.get_one(Donation, donation_id)
 
 
 def get_donation(reference: str) -> Donation:
@@ -315,17 +346,15 @@ def move(donation: Donation, verb: str) -> bool:
 def purge_stale(now: datetime | None = None) -> int:
     """Forget who made pledges that never settled, a month later. Returns how many were purged."""
     before = (now or clock.now()) - KEEP_UNSETTLED
-    unsettled = (Status.PLEDGED, Status.EXPIRED, Status.FAILED)
-    found = select(Donation).where(
-        Donation.status.in_(unsettled), Donation.pledged_at < before, Donation.person_id.is_not(None)
+    unpaid = Donation.status.in_((Status.EXPIRED, Status.FAILED)) | (
+        (Donation.status == Status.PLEDGED) & ~Donation.opened
     )
-    stale = list(db.session.scalars(found.limit(500)))
+    found = select(Donation).where(unpaid, Donation.pledged_at < before, Donation.person_id.is_not(None))
+    found = found.order_by(Donation.pledged_at).limit(500).with_for_update(skip_locked=True)
+    stale = list(db.session.scalars(found.execution_options(populate_existing=True)))
     for donation in stale:
         person_id, donation.person_id = donation.person_id, None
-        donation.keepsake = donation.sealed_message = None
+        donation.keepsake, donation.sealed_message, donation.content = None, None, ""
         db.session.flush()
-        others = db.session.scalar(select(Donation.id).where(Donation.person_id == person_id).limit(1))
-        person = db.session.get(people.Person, person_id)
-        if others is None and person is not None and person.verified_at is None:
-            people.forget(person, now=now)
+        people.forget_if_alone(person_id, now=now)
     return len(stale)

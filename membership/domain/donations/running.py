@@ -12,7 +12,7 @@ from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import audit, fundraisers, outbox
-from membership.domain.donations.gifts import Donation, Interval, Schedule, running_of
+from membership.domain.donations.gifts import Donation, Interval, Schedule, move, running_of
 from membership.domain.fundraisers import Fundraiser, FundraiserStatus
 
 ANNOUNCED_BEFORE = timedelta(days=14)
@@ -37,7 +37,16 @@ class Standing:
 
 
 def follow(donation: Donation, standing: Standing, *, settings: Settings, now: datetime) -> None:
-    """Make a recurring gift agree with its subscription; an end is mailed once."""
+    """Make a recurring gift agree with its subscription; an end is mailed once.
+
+    An older subscription of the same gift, whose first payment failed, changes nothing once another has taken its
+    place; one that ended before anything was paid never ran.
+    """
+    if donation.stripe_subscription_id not in (None, standing.subscription_id):
+        return
+    if standing.status in ENDED and donation.settled_at is None:
+        move(donation, "fail")
+        return
     donation.stripe_subscription_id = standing.subscription_id
     donation.stripe_customer_id = standing.customer_id or donation.stripe_customer_id
     donation.resumes_at = standing.resumes_at if standing.is_paused else None
@@ -162,9 +171,10 @@ def announce(donation: Donation, *, to: str, name: str | None, settings: Setting
 def overdue_subscriptions(before: datetime) -> list[str]:
     """Subscriptions whose next payment was due by then without anything having been heard."""
     found = select(Donation.stripe_subscription_id).where(
-        Donation.schedule == Schedule.RUNNING, Donation.next_on < before
+        Donation.schedule.in_((Schedule.RUNNING, Schedule.PAST_DUE, Schedule.PAUSED)),
+        Donation.next_on < before,
     )
-    return [one for one in db.session.scalars(found.limit(500)) if one]
+    return [one for one in db.session.scalars(found.order_by(Donation.next_on).limit(500)) if one]
 
 
 def running_past_end(now: datetime) -> list[Donation]:

@@ -13,7 +13,7 @@ from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import allocations, audit, fundraisers, newsroom, outbox, payments
-from membership.domain.donations.gifts import Donation, Review, Schedule, lock_donation, move
+from membership.domain.donations.gifts import Donation, Review, Schedule, Status, lock_donation, move
 from membership.domain.fundraisers import Fundraiser
 from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
 from membership.errors import N_, Conflict
@@ -23,6 +23,7 @@ NO_PLEDGE = "no-pledge"
 OTHER_AMOUNT = "other-amount"
 OTHER_CURRENCY = "other-currency"
 NO_RULE = "no-rule"
+TWICE = "twice"
 ROLLING = timedelta(days=365)
 
 
@@ -48,9 +49,11 @@ def arrived(
 ) -> Payment | None:
     """Record a charge. A new success settles the gift and queues its one receipt; None for a charge that failed."""
     if arrival.status is PaymentStatus.FAILED and payments.find_by_charge(arrival.charge_id) is None:
+        if donation is not None and donation.status is Status.PROCESSING:
+            move(donation, "fail")
         return None
     fundraiser = fundraisers.fundraiser_of(donation.fundraiser_id) if donation else None
-    apart = NO_PLEDGE if donation is None else None if arrival.amount == donation.charged else OTHER_AMOUNT
+    apart = _apart(donation, arrival)
     held = (
         fundraiser is not None
         and apart is None
@@ -79,6 +82,17 @@ def arrived(
     return payment
 
 
+def _apart(donation: Donation | None, arrival: Arrival) -> str | None:
+    """Why this charge is set apart for staff; None for the usual one."""
+    if donation is None:
+        return NO_PLEDGE
+    if arrival.amount != donation.charged:
+        return OTHER_AMOUNT
+    if not donation.is_recurring and payments.is_paid_by_another(donation.id, arrival.charge_id):
+        return TWICE
+    return None
+
+
 def _paid(
     donation: Donation, fundraiser: Fundraiser, payment: Payment, arrival: Arrival, settings: Settings
 ) -> None:
@@ -102,9 +116,13 @@ def _needs_review(
     donation: Donation | None, fundraiser: Fundraiser, arrival: Arrival, settings: Settings, now: datetime
 ) -> bool:
     """Above the limit, alone or with the person's last twelve months; or a card of a refused country."""
-    if donation is None or donation.review in (Review.ACCEPTED, Review.REFUSED):
-        return donation is not None and donation.review is Review.REFUSED
-    limit = settings.review_above[arrival.amount.currency]
+    if donation is None or donation.review is not Review.NONE:
+        return donation is not None and donation.review is not Review.ACCEPTED
+    if (arrival.card_country or "") in fundraiser.refused_countries:
+        return True
+    limit = settings.review_above.get(arrival.amount.currency)
+    if limit is None or arrival.amount > limit or donation.person_id is None:
+        return limit is None or arrival.amount > limit
     rolling = select(func.coalesce(func.sum(Payment.amount_minor), 0)).where(
         Payment.donation_id.in_(select(Donation.id).where(Donation.person_id == donation.person_id)),
         Payment.currency == arrival.amount.currency,
@@ -113,7 +131,7 @@ def _needs_review(
         Payment.stripe_charge_id != arrival.charge_id,
     )
     total = arrival.amount.minor + int(db.session.scalar(rolling) or 0)
-    return total > limit.minor or (arrival.card_country or "") in fundraiser.refused_countries
+    return total > limit.minor
 
 
 def _queue_receipt(
@@ -212,20 +230,27 @@ def accept(donation: Donation, *, now: datetime | None = None) -> None:
         raise Conflict(N_("This gift is not held."))
     donation.review = Review.ACCEPTED
     for payment in payments.payments_of(donation.id):
-        if not payment.held:
-            continue
-        payment.held = False
-        standing = payments.standing(payment)
-        rule = allocations.find_rule_in_force(donation.fundraiser_id, now)
-        amount = sum(standing.values())
-        if rule is None or not amount:
-            continue
-        payments.accept(
-            payment, allocations.allocate(rule, amount), held=allocations.held_account(rule), now=now
-        )
-        gross = payments.settled_standing(payment)
-        _raise(donation, f"accept:{payment.id}", gross, at=now)
+        if payment.held:
+            payment.held = False
+            _share(donation, payment, f"accept:{payment.id}", now)
+            if gross := payments.settled_standing(payment):
+                _raise(donation, f"accept:{payment.id}", gross, at=now)
     audit.record(audit.Tag.DONATION_ACCEPTED, subject_type="donation", subject_id=donation.reference, now=now)
+
+
+def _share(donation: Donation, payment: Payment, source: str, now: datetime) -> None:
+    """Move what stands of a payment outside the shares (held, or set apart for want of a rule) to the shares."""
+    standing = {
+        c: a for c, a in payments.standing(payment).items() if a and c.startswith(("held:", "set-apart"))
+    }
+    rule = allocations.lock_rule_in_force(donation.fundraiser_id, now)
+    if rule is None:
+        raise Conflict(N_("No rule is in force, so there is nothing to share by."))
+    if payment.apart == NO_RULE:
+        payment.apart = None
+    if standing:
+        shares = allocations.allocate(rule, sum(standing.values()), is_locked=True)
+        payments.accept(payment, shares, standing=standing, source=source, now=now)
 
 
 def refuse(donation: Donation, *, now: datetime | None = None) -> list[Refund]:
@@ -237,7 +262,7 @@ def refuse(donation: Donation, *, now: datetime | None = None) -> list[Refund]:
     asked = []
     for payment in payments.payments_of(donation.id):
         left = payment.amount - payments.refunded(payment)
-        if payment.status is PaymentStatus.SUCCEEDED and left:
+        if payment.status is PaymentStatus.SUCCEEDED and left.minor > 0:
             asked.append(payments.ask_refund(payment, left, reason="refused", now=now))
     audit.record(audit.Tag.DONATION_REFUSED, subject_type="donation", subject_id=donation.reference, now=now)
     return asked
@@ -250,10 +275,16 @@ def book_refund(payment: Payment, refund: Refund, settlement: Settlement) -> Non
         _raise(donation, f"bt:{settlement.id}", settlement.amount, at=settlement.created)
 
 
-def undo_refund(payment: Payment, refund: Refund, settlement: Settlement) -> None:
-    """Post that a refund failed after it had succeeded; the money is raised again."""
+def undo_refund(
+    payment: Payment, refund: Refund, settlement: Settlement, *, now: datetime | None = None
+) -> None:
+    """Post that a refund failed after it had succeeded; the money is raised again.
+
+    What comes back to the held account of a gift that was accepted meanwhile goes on to the shares.
+    """
     if payments.undo_refund(payment, refund, settlement) and payment.donation_id and not _uncounted(payment):
         donation = lock_donation(payment.donation_id)
+        _share(donation, payment, f"accept:{payment.id}:{settlement.id}", now or clock.now())
         fundraisers.move(
             donation.fundraiser_id,
             source=f"bt:{settlement.id}",

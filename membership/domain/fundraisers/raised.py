@@ -126,7 +126,9 @@ def publish_due(now: datetime | None = None) -> list[Publication]:
     """Publish every fundraiser's waiting batch that is large and old enough."""
     now = now or clock.now()
     found = select(Fundraiser).where(Fundraiser.status != FundraiserStatus.DRAFT).order_by(Fundraiser.id)
-    made = [_publish(fundraiser, now) for fundraiser in db.session.scalars(found.with_for_update())]
+    made = [
+        _publish(fundraiser, now) for fundraiser in db.session.scalars(found.with_for_update(key_share=True))
+    ]
     return [publication for publication in made if publication is not None]
 
 

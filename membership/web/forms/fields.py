@@ -54,6 +54,11 @@ class MoneyField(TextField):
 
     money: Money | None = None
 
+    def process_formdata(self, valuelist: Sequence[str]) -> None:
+        """As it was typed: two cells of a table glued together must not become another amount."""
+        text = (valuelist[0] if valuelist else "").strip()
+        self.data = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+
     def pre_validate(self, form: Form) -> None:
         """Read it, or say how to write it."""
         super().pre_validate(form)

@@ -1,5 +1,6 @@
 """The gift form: shapes only. Limits, currencies and countries are the domain's to judge."""
 
+from babel import Locale
 from flask_babel import gettext
 from wtforms import Form
 
@@ -7,6 +8,12 @@ from membership.money import Money
 from membership.web.forms.fields import ChoiceField, EmailField, MoneyField, TextField, TickField, refuse
 
 INTERVALS = ("once", "month", "year")
+
+
+def is_country(code: str) -> bool:
+    """Whether two letters name a country or territory; ZZ is CLDR's word for none."""
+    code = code.upper()
+    return len(code) == 2 and code.isalpha() and code != "ZZ" and code in Locale("en").territories
 
 
 class GiveForm(Form):
@@ -37,6 +44,9 @@ class GiveForm(Form):
         if self.other_amount.data:
             self.amount.data = ""
         passed = super().validate(extra_validators)
+        if self.country.data and not is_country(self.country.data):
+            refuse(self.country, gettext("Please choose from the list."))
+            passed = False
         if self.money is None and not (self.amount.errors or self.other_amount.errors):
             refuse(self.other_amount, gettext("Please choose an amount or write your own."))
             return False

@@ -1,8 +1,4 @@
-"""Outward: open a payment, stop or pause a running gift, give money back. Each call is recorded first.
-
-`give` is what the form's button does: the same attempt leads to the same open Checkout, to None when it is paid (the
-thanks page), to a new Checkout when the old one expired; with other content the old one is expired first.
-"""
+"""Opening a payment: the pledge, the Checkout Session that is made once, and what a second press finds."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,17 +10,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
 from membership.billing import account, calls, facts
-from membership.billing.calls import Call
+from membership.billing.calls import Call, CallState
 from membership.billing.gateway import StripeMissing, StripeRefused, StripeUnavailable
 from membership.config import Settings
 from membership.db import Base, db, insert_once, str_enum, writing
 from membership.domain import donations, fundraisers
-from membership.domain.donations import Donation, Pledge, Schedule, Status
+from membership.domain.donations import Donation, Pledge, Status
 from membership.domain.fundraisers import Fundraiser
-from membership.domain.payments import Refund, get_payment
 
 LIVES = timedelta(seconds=2100)
 """How long a Checkout stays open: a stolen link is of little use to card testers."""
+STRIPE_LEAST = timedelta(minutes=30)
+"""Stripe takes no session that lives less; a call recorded longer ago than the difference would be refused."""
 STRIPE_LOCALES = {
     "en": "en",
     "ru": "ru",
@@ -35,8 +32,7 @@ STRIPE_LOCALES = {
     "it": "it",
     "pl": "pl",
 }
-RESENT = ("subscriptions.cancel", "subscriptions.update", "refunds.create")
-DONE_ALREADY = ("resource_already_exists", "charge_already_refunded")
+ALREADY_THERE = "resource_already_exists"
 
 
 class CheckoutState(StrEnum):
@@ -80,9 +76,13 @@ def give(fundraiser: Fundraiser, pledge: Pledge, *, now: datetime | None = None)
     """Pledge and open the payment. Raises Invalid, Conflict, or StripeUnavailable (then the pledge is kept)."""
     settings, now = account.here().settings, now or clock.now()
     existing = donations.find_by_attempt(pledge.attempt)
-    if existing is not None and not donations.is_same(existing, pledge) and not _close(existing, now):
+    is_other = existing is not None and not donations.is_same(existing, pledge)
+    if existing is not None and is_other and not _close(existing, now):
         return Begun(existing.reference, None)
-    donation = donations.pledge(fundraiser, pledge, settings=settings, now=now)
+    donation = donations.pledge(fundraiser, pledge, replaces=is_other, settings=settings, now=now)
+    if not is_other and not donations.is_same(donation, pledge):  # another tab was faster with other content
+        db.session.commit()
+        return give(fundraiser, pledge, now=now)
     reference, donation_id = donation.reference, donation.id
     db.session.commit()
     return Begun(reference, _open(donation_id, pledge.email, now))
@@ -100,21 +100,20 @@ def _open(donation_id: int, email: str, now: datetime) -> str | None:
         db.session.commit()
         return None
     checkout = _latest(donation_id)
-    call = (
-        calls.find_call(checkout.key) if checkout else None
-    )  # read once: another press may be ahead of this one
-    if (
-        checkout
-        and _session_of(checkout, call)
-        and checkout.state in (CheckoutState.ASKED, CheckoutState.OPEN)
-    ):
-        session = _look_at(checkout, _session_of(checkout, call))
-        if session.status != "expired":
+    # read once: another press may be ahead of this one
+    call = calls.find_call(checkout.key) if checkout else None
+    if checkout is not None and (session_id := _session_of(checkout, call)):
+        session = _look_at(checkout, session_id)
+        if session.status == "open":
             return session.url
         donation = donations.lock_donation(donation_id)
+        if session.status == "complete" and donation.status is not Status.FAILED and not session.has_failed:
+            db.session.commit()
+            return None  # paid, or on its way, even if we have not seen the charge yet
         call = None
-    # a session that a broken reply hides is no danger: nobody has its address
-    if checkout is None or call is None or not calls.is_open(call, now) or calls.is_stuck(call):
+    # a session that a broken or late reply hides is no danger: nobody has its address
+    is_late = checkout is not None and checkout.expires_at < now + STRIPE_LEAST
+    if checkout is None or call is None or not calls.is_open(call, now) or calls.is_stuck(call) or is_late:
         checkout, call = _ask(donation, email, (checkout.number if checkout else 0) + 1, now)
     return _send(checkout, call, now)
 
@@ -128,6 +127,8 @@ def _ask(donation: Donation, email: str, number: int, now: datetime) -> tuple[Ch
     """Record the next Checkout and the call that makes it; two clicks at once record the same one."""
     settings = account.here().settings
     expires_at = now + LIVES
+    _let_go(donation, now)
+    donations.press_again(donation, now=now)
     insert_once(
         Checkout,
         donation_id=donation.id,
@@ -142,10 +143,18 @@ def _ask(donation: Donation, email: str, number: int, now: datetime) -> tuple[Ch
     return checkout, calls.record(checkout.key, "sessions.create", params, now=now)
 
 
+def _let_go(donation: Donation, now: datetime) -> None:
+    """A subscription whose first payment failed ends before another takes its place: Stripe might still collect it."""
+    if donation.stripe_subscription_id:
+        subscription_id, donation.stripe_subscription_id = donation.stripe_subscription_id, None
+        params = {"id": subscription_id, "prorate": False, "invoice_now": False}
+        calls.record(calls.fresh_key(f"cancel:{subscription_id}"), calls.DELETES, params, now=now)
+
+
 def _send(checkout: Checkout, call: Call, now: datetime) -> str | None:
     checkout_id = checkout.id
     _ensure_product(now)
-    if call.state is calls.CallState.OK:  # another press was faster
+    if call.state is CallState.OK:  # another press was faster
         return _look_at(checkout, call.result_id or "").url
     try:
         reply = calls.send(call, now=now)
@@ -161,6 +170,8 @@ def _remember(checkout_id: int, state: CheckoutState, session_id: str | None) ->
         checkout = db.session.get_one(Checkout, checkout_id, with_for_update=True, populate_existing=True)
         checkout.stripe_session_id = checkout.stripe_session_id or session_id
         checkout.state = state
+        if state is CheckoutState.OPEN:
+            donations.gift_of(checkout.donation_id).opened = True
         db.session.commit()
 
 
@@ -171,10 +182,12 @@ def follow(session: facts.SessionFacts) -> None:
         checkout.state = CheckoutState(session.status)
 
 
-def has_open(donation: Donation) -> bool:
-    """Whether a Checkout of this gift may still be paid."""
+def has_open(donation: Donation, now: datetime) -> bool:
+    """Whether a Checkout of this gift may still be paid, or may turn out to have been."""
     open_ = select(Checkout.id).where(
-        Checkout.donation_id == donation.id, Checkout.state.in_((CheckoutState.OPEN, CheckoutState.ASKED))
+        Checkout.donation_id == donation.id,
+        Checkout.state.in_((CheckoutState.OPEN, CheckoutState.ASKED)),
+        Checkout.expires_at > now,
     )
     return db.session.scalar(open_.limit(1)) is not None
 
@@ -186,7 +199,7 @@ def overdue_sessions(before: datetime) -> list[str]:
         Checkout.expires_at < before,
         Checkout.stripe_session_id.is_not(None),
     )
-    return [one for one in db.session.scalars(found.limit(500)) if one]
+    return [one for one in db.session.scalars(found.order_by(Checkout.expires_at).limit(500)) if one]
 
 
 def latest_session(donation: Donation) -> str | None:
@@ -196,10 +209,15 @@ def latest_session(donation: Donation) -> str | None:
 
 
 def _look_at(checkout: Checkout, session_id: str) -> facts.SessionFacts:
-    """The session as Stripe has it, with no transaction open while asking. A complete one has no address."""
-    checkout_id = checkout.id
+    """The session as Stripe has it, with no transaction open while asking. Only an open one has an address."""
+    checkout_id, expires_at = checkout.id, checkout.expires_at
     db.session.commit()
-    session = account.here().gateway.session(session_id)
+    try:
+        session = account.here().gateway.session(session_id)
+    except StripeMissing:  # another account, or a pretend Stripe that begins anew: nobody can pay it
+        session = facts.gone(session_id, expires_at)
+    except StripeRefused as error:
+        raise StripeUnavailable(error.code) from None
     _remember(checkout_id, CheckoutState(session.status), session_id)
     return session
 
@@ -213,20 +231,21 @@ def _close(donation: Donation, now: datetime) -> bool:
         return True
     call, checkout_id = calls.find_call(checkout.key), checkout.id
     session_id = _session_of(checkout, call)
-    if not session_id and call is not None and calls.is_open(call, now):
+    if not session_id and call is not None and calls.is_open(call, now) and not calls.is_stuck(call):
         _send(checkout, call, now)  # an outcome we never learned: find the session, then expire it
         checkout = db.session.get_one(Checkout, checkout_id)
         session_id = _session_of(checkout, None)
     if not session_id or checkout.state in (CheckoutState.EXPIRED, CheckoutState.REFUSED):
         return True
-    if (failed := calls.find_call(f"expire:{session_id}")) and failed.state is calls.CallState.FAILED:
-        return _look_at(checkout, session_id).status != "complete"
-    expire = calls.record(f"expire:{session_id}", "sessions.expire", {"id": session_id}, now=now)
+    expire = calls.record(
+        calls.fresh_key(f"expire:{session_id}"), "sessions.expire", {"id": session_id}, now=now
+    )
     try:
-        if expire.state is not calls.CallState.OK:
+        if expire.state is not CallState.OK:
             calls.send(expire, now=now)
     except StripeRefused:  # not open any more: expired by itself, or complete
-        return _look_at(db.session.get_one(Checkout, checkout_id), session_id).status != "complete"
+        session = _look_at(db.session.get_one(Checkout, checkout_id), session_id)
+        return session.status != "complete" or session.has_failed
     _remember(checkout_id, CheckoutState.EXPIRED, session_id)
     return True
 
@@ -279,111 +298,15 @@ def _ensure_product(now: datetime) -> None:
         "name": f"Gift to {settings.newsroom_name}",
         "statement_descriptor": settings.statement_descriptor,
     }
-    key = f"product:{product}:{now.date().isoformat()}"
     with writing():
         db.session.commit()
-        call = calls.record(key, "products.create", params, now=now)
-        if not calls.is_open(call, now):
+        call = calls.record(calls.fresh_key(f"product:{product}"), "products.create", params, now=now)
+        key = call.idem_key
+        if call.state is CallState.OK:
             return
         try:
             calls.send(call, now=now)
         except StripeRefused as error:
-            if error.code not in DONE_ALREADY:
+            if error.code != ALREADY_THERE:
                 raise StripeUnavailable(error.code) from None
             calls.found_done(key, product)
-
-
-# --- a running gift ---
-
-
-def stop(donation: Donation, *, by: str = "donor", now: datetime | None = None) -> bool:
-    """End a running gift at once. True when Stripe has agreed; otherwise it is noted and asked again by the worker."""
-    now = now or clock.now()
-    if donation.schedule is Schedule.ENDED:
-        return True
-    donations.stop_asked(donation, by=by)
-    params = {"id": donation.stripe_subscription_id, "prorate": False, "invoice_now": False}
-    return _change(f"cancel:{donation.stripe_subscription_id}", "subscriptions.cancel", params, now)
-
-
-def pause(donation: Donation, *, days: int = 91, now: datetime | None = None) -> bool:
-    """Skip what falls due in the next days; the gift goes on by itself afterwards."""
-    now = now or clock.now()
-    resumes_at = int((now + timedelta(days=days)).timestamp())
-    params = {
-        "id": donation.stripe_subscription_id,
-        "pause_collection": {"behavior": "void", "resumes_at": resumes_at},
-    }
-    key = f"pause:{donation.stripe_subscription_id}:{now.date().isoformat()}"
-    return _change(key, "subscriptions.update", params, now)
-
-
-def stop_closed(now: datetime | None = None) -> int:
-    """End the running gifts of fundraisers that closed and said they would. Returns how many Stripe agreed to."""
-    now = now or clock.now()
-    with writing():
-        db.session.commit()
-        return sum(stop(donation, by="closed", now=now) for donation in donations.running_past_end(now))
-
-
-def _change(key: str, operation: str, params: dict[str, Any], now: datetime) -> bool:
-    call = calls.record(key, operation, params, now=now)
-    if not calls.is_open(call, now):
-        db.session.commit()
-        return call.state is calls.CallState.OK
-    return _settled(call, now)
-
-
-def _settled(call: Call, now: datetime) -> bool:
-    """Send a recorded change; whether Stripe's answer is known. A thing that is gone already is what was asked."""
-    try:
-        calls.send(call, now=now)
-    except StripeUnavailable:
-        return False
-    except StripeMissing:
-        return True
-    except StripeRefused as error:
-        return error.code in DONE_ALREADY
-    return True
-
-
-def refund(asked: Refund, *, now: datetime | None = None) -> bool:
-    """Ask Stripe for a refund that was recorded by `payments.ask_refund`; commits."""
-    now = now or clock.now()
-    payment = get_payment(asked.payment_id)
-    params = {
-        "charge": payment.stripe_charge_id,
-        "amount": asked.amount_minor,
-        "reason": "requested_by_customer",
-        "metadata": {"request": asked.reference},
-    }
-    return _change(f"refund:{asked.reference}", "refunds.create", params, now)
-
-
-def resume_calls(now: datetime | None = None) -> int:
-    """Ask again for changes whose outcome we never learned. Returns how many are settled now."""
-    now = now or clock.now()
-    settled = 0
-    for key in [call.idem_key for call in calls.open_calls(RESENT, now=now, quiet=timedelta(seconds=30))]:
-        with writing():
-            call = db.session.get_one(Call, key, with_for_update=True)
-            if calls.is_open(call, now):
-                settled += _unstuck(call, now) if calls.is_stuck(call) else _settled(call, now)
-            else:
-                calls.give_up(call)
-                db.session.commit()
-    return settled
-
-
-def _unstuck(call: Call, now: datetime) -> bool:
-    """Stripe keeps telling the 5xx it stored under this key: look whether the change was made, else use a new key."""
-    operation, params, key = call.operation, vault.unlock(call.locked_params or b""), call.idem_key
-    db.session.commit()
-    if operation == "refunds.create":
-        made = account.here().gateway.refund_made(params["charge"], params["metadata"]["request"])
-        if made is not None:
-            calls.found_done(key, made)
-            return True
-    calls.give_up(db.session.get_one(Call, key))
-    again = calls.record(f"{key}~{int(now.timestamp())}", operation, params, now=now)
-    return _settled(again, now)

@@ -1,0 +1,64 @@
+"""Payments: money that came in. One row per charge of ours at Stripe, one row per refund; sums are recomputed,
+never added to.
+
+A payment is paid when its charge succeeded. Its fee and its ledger entry follow when the balance transaction
+arrives; `book` and `book_refund` write one entry per balance transaction, so nothing is booked twice.
+
+Two files, one noun: `arriving` is money that came in, `refunds` money that went back.
+"""
+
+from membership.domain.payments.arriving import (
+    Payment,
+    PaymentStatus,
+    Settlement,
+    accept,
+    arrive,
+    book,
+    find_by_charge,
+    get_payment,
+    is_paid_by_another,
+    lock_payment,
+    payments_of,
+    settled_standing,
+    standing,
+    unbooked_charges,
+)
+from membership.domain.payments.refunds import (
+    Refund,
+    RefundStatus,
+    ask_refund,
+    book_refund,
+    refund_seen,
+    refunded,
+    refunds_of,
+    refuse_refund,
+    unbooked_refunds,
+    undo_refund,
+)
+
+__all__ = [
+    "Payment",
+    "PaymentStatus",
+    "Refund",
+    "RefundStatus",
+    "Settlement",
+    "accept",
+    "arrive",
+    "ask_refund",
+    "book",
+    "book_refund",
+    "find_by_charge",
+    "get_payment",
+    "is_paid_by_another",
+    "lock_payment",
+    "payments_of",
+    "refund_seen",
+    "refunded",
+    "refunds_of",
+    "refuse_refund",
+    "settled_standing",
+    "standing",
+    "unbooked_charges",
+    "unbooked_refunds",
+    "undo_refund",
+]

@@ -1,0 +1,179 @@
+"""Money that went back: a row per refund; what was recorded is reversed in proportion, the rule is never run again."""
+
+import secrets
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, ForeignKey, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from membership import clock
+from membership.db import Base, db, member, str_enum
+from membership.domain import ledger
+from membership.domain.payments.arriving import Payment, PaymentStatus, Settlement, post, recorded
+from membership.errors import N_, Conflict, Invalid
+from membership.money import Money
+
+
+class RefundStatus(StrEnum):
+    """As Stripe's refund, before that `asked`; a refund that succeeded may still fail."""
+
+    ASKED = "asked"
+    PENDING = "pending"
+    REQUIRES_ACTION = "requires_action"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+COUNTED = (RefundStatus.ASKED, RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)
+
+
+class Refund(Base):
+    """One refund, asked for by us or made in Stripe's dashboard."""
+
+    __tablename__ = "refunds"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"), index=True)
+    stripe_refund_id: Mapped[str | None] = mapped_column(unique=True)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[RefundStatus] = mapped_column(str_enum(RefundStatus))
+    reason: Mapped[str] = mapped_column(default="")
+    asked_at: Mapped[datetime]
+    booked_as: Mapped[str | None]
+    """The balance transaction that posted it; `undone_as` the one that took it back when it failed."""
+    undone_as: Mapped[str | None]
+
+
+def book_refund(payment: Payment, refund: Refund, settlement: Settlement) -> bool:
+    """Reverse what was recorded, in proportion, cumulatively exact; the rule is never run again.
+
+    What the shares never had (the lost fee) and what the exchange rate changed go to accounts of their own.
+    Returns whether this call posted.
+    """
+    source = f"bt:{settlement.id}"
+    if ledger.find_entry(source) is not None:
+        return False
+    gone = _refunded_before(payment, refund) + refund.amount_minor
+    credits_, debits = recorded(payment)
+    share_part = max(_part(sum(credits_.values()), gone, payment.amount_minor) - sum(debits.values()), 0)
+    back = ledger.portion_to_reverse(credits_, debits, share_part)
+    settled = _part(payment.settled_minor or 0, gone, payment.amount_minor)
+    expected = settled - _part(payment.settled_minor or 0, gone - refund.amount_minor, payment.amount_minor)
+    postings = {
+        "stripe": settlement.net,
+        "exchange": -settlement.amount - expected,
+        "lost-fees": expected - share_part + settlement.fee,
+        **back,
+    }
+    refund.booked_as = settlement.id
+    post(source, "refund", settlement, postings, payment)
+    return True
+
+
+def undo_refund(payment: Payment, refund: Refund, settlement: Settlement) -> bool:
+    """A refund that failed after all: its entry is reversed and the money is where it was before."""
+    source = f"bt:{settlement.id}"
+    entry = ledger.find_entry(f"bt:{refund.booked_as}")
+    if entry is None or ledger.find_entry(source) is not None:
+        return False
+    postings = {code: -amount for code, amount in ledger.postings_of(entry).items()}
+    off = settlement.net - postings.get("stripe", 0)
+    if off:  # another rate or a fee: Stripe's balance is what Stripe says, the rest is exchange
+        postings["stripe"] = settlement.net
+        postings["exchange"] = postings.get("exchange", 0) - off
+    refund.undone_as = settlement.id
+    post(source, "refund-failed", settlement, postings, payment)
+    return True
+
+
+def _refunded_before(payment: Payment, refund: Refund) -> int:
+    """What other refunds of this payment have already booked, in the charge's minor units."""
+    booked = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(
+        Refund.payment_id == payment.id,
+        Refund.id != refund.id,
+        Refund.booked_as.is_not(None),
+        Refund.undone_as.is_(None),
+    )
+    return int(db.session.scalar(booked) or 0)
+
+
+def unbooked_refunds(before: datetime) -> list[str]:
+    """Refunds asked for by then whose books are not what their state says: not booked, or failed and not undone."""
+    missing = Refund.booked_as.is_(None) & Refund.status.in_(COUNTED)
+    standing = Refund.booked_as.is_not(None) & Refund.undone_as.is_(None) & Refund.status.not_in(COUNTED)
+    found = select(Refund.stripe_refund_id).where(missing | standing, Refund.asked_at < before)
+    return [one for one in db.session.scalars(found.order_by(Refund.asked_at).limit(500)) if one]
+
+
+def refunds_of(payment: Payment) -> list[Refund]:
+    """All refunds of a payment, oldest first."""
+    return list(db.session.scalars(select(Refund).where(Refund.payment_id == payment.id).order_by(Refund.id)))
+
+
+def refunded(payment: Payment) -> Money:
+    """What was given back or is on its way: recomputed, since a refund may fail later."""
+    total = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(
+        Refund.payment_id == payment.id, Refund.status.in_(COUNTED)
+    )
+    return Money(int(db.session.scalar(total) or 0), payment.currency)
+
+
+def ask_refund(payment: Payment, amount: Money, *, reason: str = "", now: datetime | None = None) -> Refund:
+    """Record that money shall go back, before Stripe is asked; never more than what remains."""
+    db.session.refresh(payment, with_for_update=True)
+    if payment.status is not PaymentStatus.SUCCEEDED:
+        raise Conflict(N_("This payment has not succeeded, so there is nothing to refund."))
+    if amount.minor <= 0 or amount.minor > payment.amount_minor - refunded(payment).minor:
+        raise Invalid(N_("This is more than what remains of the payment."), field="amount")
+    refund = Refund(
+        reference=secrets.token_urlsafe(16),
+        payment_id=payment.id,
+        amount_minor=amount.minor,
+        status=RefundStatus.ASKED,
+        reason=reason,
+        asked_at=now or clock.now(),
+    )
+    db.session.add(refund)
+    db.session.flush()
+    return refund
+
+
+def refund_seen(
+    payment: Payment,
+    stripe_refund_id: str,
+    *,
+    amount_minor: int,
+    status: str,
+    request: str | None,
+    at: datetime,
+) -> Refund:
+    """The row of a refund at Stripe: ours by its request, or one made in Stripe's dashboard."""
+    refund = db.session.scalar(select(Refund).where(Refund.stripe_refund_id == stripe_refund_id))
+    if refund is None and request:
+        ours = select(Refund).where(Refund.reference == request, Refund.stripe_refund_id.is_(None))
+        refund = db.session.scalar(ours)
+    if refund is None:
+        refund = Refund(
+            reference=stripe_refund_id, payment_id=payment.id, amount_minor=amount_minor, asked_at=at
+        )
+        db.session.add(refund)
+    refund.stripe_refund_id = stripe_refund_id
+    refund.amount_minor = amount_minor
+    refund.status = member(RefundStatus, status, RefundStatus.PENDING)
+    db.session.flush()
+    return refund
+
+
+def refuse_refund(reference: str) -> None:
+    """Note that Stripe will not make a refund we asked for: what it would have given back is still the payment's."""
+    refund = db.session.scalar(select(Refund).where(Refund.reference == reference))
+    if refund is not None and refund.status is RefundStatus.ASKED:
+        refund.status = RefundStatus.FAILED
+
+
+def _part(whole: int, done: int, of: int) -> int:
+    """How much of `whole` belongs to the first `done` of `of`: rounded down until all is done, then exact."""
+    return whole * done // of
