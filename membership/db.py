@@ -17,14 +17,12 @@ from typing import Any, TypeVar
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
-    CursorResult,
     DateTime,
     Dialect,
     Engine,
     Enum,
     LargeBinary,
     MetaData,
-    bindparam,
     event,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -108,30 +106,52 @@ def is_postgresql() -> bool:
     return db.session.get_bind().dialect.name == "postgresql"
 
 
+# Built once, so SQLAlchemy finds what it compiled by the statement itself; building one anew costs more than running it.
+
+
 @cache
-def _insert_once(table: type[Base], dialect: str, names: frozenset[str]) -> Any:
-    """Built once a shape: SQLAlchemy compiles a statement it has seen much faster than one it has not."""
+def _insert_once(table: type[Base], dialect: str) -> Any:
     inserts = (postgresql if dialect == "postgresql" else sqlite).insert(table.__table__)
-    return inserts.values({name: bindparam(name) for name in names}).on_conflict_do_nothing()
+    # without inline() PostgreSQL gives the row back, and how many were made is hidden
+    return inserts.on_conflict_do_nothing().inline().execution_options(preserve_rowcount=True)
+
+
+@cache
+def _upsert(
+    table: type[Base], dialect: str, keys: tuple[str, ...], counted: tuple[str, ...], taken: tuple[str, ...]
+) -> Any:
+    inserts = (postgresql if dialect == "postgresql" else sqlite).insert(table.__table__)
+    changed = {name: table.__table__.c[name] + 1 for name in counted}
+    changed |= {name: inserts.excluded[name] for name in taken}
+    return inserts.on_conflict_do_update(index_elements=keys, set_=changed).inline()
+
+
+def core() -> Connection:
+    """The session's own connection, for statements that were built once; what waits in the session is written first."""
+    db.session.flush()
+    return db.session.connection()
 
 
 def insert_once(table: type[Base], **values: Any) -> bool:
     """INSERT .. ON CONFLICT DO NOTHING: whether this call made the row. Safe when two do it at once."""
-    statement = _insert_once(table, db.session.get_bind().dialect.name, frozenset(values))
-    result: CursorResult[Any] = db.session.execute(  # type: ignore[assignment]  # an INSERT always gives a cursor
-        statement,
-        values,
-        execution_options={"preserve_rowcount": True},  # PostgreSQL's RETURNING would hide it
-    )
-    return result.rowcount == 1
+    connection = core()
+    return connection.execute(_insert_once(table, connection.dialect.name), values).rowcount == 1
 
 
 def upsert(
-    table: type[Base], values: Mapping[str, Any], *, keys: list[str], changed: Mapping[str, Any]
+    table: type[Base],
+    values: Mapping[str, Any],
+    *,
+    keys: tuple[str, ...],
+    counted: tuple[str, ...] = (),
+    taken: tuple[str, ...] = (),
 ) -> None:
-    """INSERT .. ON CONFLICT (keys) DO UPDATE SET changed: one statement, safe when two do it at once."""
-    inserts = (postgresql if is_postgresql() else sqlite).insert(table.__table__).values(**values)
-    db.session.execute(inserts.on_conflict_do_update(index_elements=keys, set_=dict(changed)))
+    """INSERT .. ON CONFLICT (keys) DO UPDATE in one statement, safe when two do it at once.
+
+    A row that stands has its `counted` columns go up by one, and its `taken` ones become these values.
+    """
+    connection = core()
+    connection.execute(_upsert(table, connection.dialect.name, keys, counted, taken), values)
 
 
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
@@ -164,4 +184,7 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+        driver: Any = (
+            connection.connection.driver_connection
+        )  # SQLAlchemy's own way round costs more than the BEGIN
+        driver.execute("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, select, text, update
+from sqlalchemy import BigInteger, CheckConstraint, Index, bindparam, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -26,7 +26,7 @@ from membership.billing.gateway import (
     StripeUnavailable,
     verify,
 )
-from membership.db import Base, db, is_postgresql, upsert, writing
+from membership.db import Base, core, db, upsert, writing
 from membership.domain.donations import Donation
 
 log = logging.getLogger(__name__)
@@ -141,8 +141,8 @@ def store(event: facts.EventFacts, payload: bytes, *, source: str, now: datetime
             "sealed_payload": payload,
             "deliveries": 1,
         },
-        keys=["event_id"],
-        changed={"deliveries": StripeEvent.deliveries + 1},
+        keys=("event_id",),
+        counted=("deliveries",),
     )
     if event.object_id and event.object_type in CONVERGENCES:
         mark_dirty([(event.object_type, event.object_id)], now=now)
@@ -162,13 +162,9 @@ def mark_dirty(keys: Iterable[Key], *, now: datetime) -> None:
                 "attempts": 0,
                 "dead": False,
             },
-            keys=["object_type", "object_id"],
-            changed={
-                "dirty_seq": StripeObject.dirty_seq + 1,
-                "not_before": now,
-                "dead": False,
-                "attempts": 0,
-            },
+            keys=("object_type", "object_id"),
+            counted=("dirty_seq",),
+            taken=("not_before", "dead", "attempts"),
         )
 
 
@@ -215,33 +211,58 @@ def look_at(keys: list[Key], *, seconds: float = 2.0) -> None:
             waiting += _converge(gateway, *claim)
 
 
+# Built once: the worker says these three for every object.
+_objects = Base.metadata.tables[StripeObject.__tablename__]
+_rows = _objects.c
+_this = (_rows.object_type == bindparam("kind"), _rows.object_id == bindparam("one"))
+_NEXT = (
+    select(_rows.object_type, _rows.object_id)
+    .where(
+        _rows.dirty_seq > _rows.clean_seq,
+        ~_rows.dead,
+        _rows.lease_until.is_(None) | (_rows.lease_until < bindparam("at")),
+        _rows.not_before <= bindparam("at"),
+    )
+    .order_by(_rows.not_before)
+    .limit(1)
+    .with_for_update(skip_locked=True)  # SQLite locks the whole file and leaves this out
+)
+_NEXT_OF = _NEXT.where(*_this)
+_LEASE = (
+    update(_objects)
+    .where(*_this)
+    .values(lease_token=bindparam("token"), lease_until=bindparam("until"), attempts=_rows.attempts + 1)
+    .returning(_rows.dirty_seq)
+)
+_CLEAN = (
+    update(_objects)
+    .where(*_this, _rows.lease_token == bindparam("token"))
+    .values(
+        clean_seq=bindparam("sequence"),
+        lease_token=None,
+        lease_until=None,
+        attempts=0,
+        last_error=None,
+        fetched_at=bindparam("at"),
+    )
+    .returning(_rows.object_id)
+)
+
+
 def _claim(now: datetime, only: Key | None = None) -> tuple[Key, int, str] | None:
     """Lease a dirty object: (key, the sequence it had, the token). A short transaction of its own."""
-    due = select(StripeObject.object_type, StripeObject.object_id).where(
-        StripeObject.dirty_seq > StripeObject.clean_seq,
-        ~StripeObject.dead,
-        (StripeObject.lease_until.is_(None)) | (StripeObject.lease_until < now),
-        StripeObject.not_before <= now,
-    )
-    if only is not None:
-        due = due.where(StripeObject.object_type == only[0], StripeObject.object_id == only[1])
-    due = due.order_by(StripeObject.not_before).limit(1)
-    if is_postgresql():
-        due = due.with_for_update(skip_locked=True)
     token = secrets.token_hex(16)
+    asked = {"at": now} if only is None else {"at": now, "kind": only[0], "one": only[1]}
     with writing():
-        row = db.session.execute(due).one_or_none()
+        connection = core()
+        row = connection.execute(_NEXT if only is None else _NEXT_OF, asked).one_or_none()
         if row is None:
             db.session.commit()
             return None
-        sequence = db.session.scalar(
-            update(StripeObject)
-            .where(StripeObject.object_type == row.object_type, StripeObject.object_id == row.object_id)
-            .values(lease_token=token, lease_until=now + LEASE, attempts=StripeObject.attempts + 1)
-            .returning(StripeObject.dirty_seq)
-        )
+        leased = {"kind": row.object_type, "one": row.object_id, "token": token, "until": now + LEASE}
+        sequence = connection.execute(_LEASE, leased).scalar_one()
         db.session.commit()
-    return (row.object_type, row.object_id), int(sequence or 0), token
+    return (row.object_type, row.object_id), int(sequence), token
 
 
 def _converge(
@@ -279,24 +300,8 @@ def _apply(key: Key, sequence: int, token: str, found: object, now: datetime) ->
 
 def _clean(key: Key, sequence: int, token: str, now: datetime) -> bool:
     """Clear the object up to the sequence that was leased; False when the lease is not ours any more."""
-    held = db.session.scalar(
-        update(StripeObject)
-        .where(
-            StripeObject.object_type == key[0],
-            StripeObject.object_id == key[1],
-            StripeObject.lease_token == token,
-        )
-        .values(
-            clean_seq=sequence,
-            lease_token=None,
-            lease_until=None,
-            attempts=0,
-            last_error=None,
-            fetched_at=now,
-        )
-        .returning(StripeObject.object_id)
-    )
-    return held is not None
+    told = {"kind": key[0], "one": key[1], "token": token, "sequence": sequence, "at": now}
+    return core().execute(_CLEAN, told).scalar_one_or_none() is not None
 
 
 def _failed(key: Key, token: str, error: Exception, now: datetime) -> None:

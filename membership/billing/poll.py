@@ -52,8 +52,9 @@ def poll(now: datetime | None = None) -> int:
                 db.session.rollback()
                 log.error("event %s could not be kept: %s", event.id, type(error).__name__)  # noqa: TRY400 - its words may name a person
     with writing():
-        upsert(Cursor, {"name": "events", "seconds": int(now.timestamp())}, keys=["name"],
-               changed={"seconds": int(now.timestamp())})  # fmt: skip
+        upsert(
+            Cursor, {"name": "events", "seconds": int(now.timestamp())}, keys=("name",), taken=("seconds",)
+        )
         db.session.commit()
     if missed:
         log.warning("the poller found events that the hook had not seen", extra={"missed": missed})

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Integer,
     String,
     UniqueConstraint,
+    bindparam,
     func,
     insert,
     or_,
@@ -248,9 +249,12 @@ def kind_of(code: str) -> Kind:
     return kind
 
 
+_BY_SOURCE = select(Entry).where(Entry.source == bindparam("source"))
+
+
 def find_entry(source: str) -> Entry | None:
     """The entry of this source, if it was posted."""
-    return db.session.scalar(select(Entry).where(Entry.source == source))
+    return db.session.scalar(_BY_SOURCE, {"source": source})
 
 
 def entries_of(subject: str) -> list[Entry]:

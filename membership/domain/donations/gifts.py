@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Select, select, text
+from sqlalchemy import BigInteger, ForeignKey, Index, bindparam, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -250,7 +250,7 @@ def pledge(
         opened=False,
         **told,
     )
-    donation = lock(select(Donation).where(Donation.attempt == pledge.attempt))
+    donation = lock_for(pledge.attempt, None)
     assert donation is not None
     if replaces and donation.content != told["content"] and move(donation, "pledge"):
         for name, value in told.items():
@@ -264,23 +264,24 @@ def press_again(donation: Donation, *, now: datetime) -> None:
     donation.pledged_at = now
 
 
-def lock(query: Select[Donation]) -> Donation | None:
-    """The row as it is now, locked until the transaction ends: whoever converges it works alone."""
-    fresh = query.with_for_update().execution_options(populate_existing=True)
-    return db.session.scalar(fresh)
+# The row as it is now, locked until the transaction ends: whoever converges a gift works alone.
+_FRESH = select(Donation).with_for_update().execution_options(populate_existing=True)
+_BY_ID = _FRESH.where(Donation.id == bindparam("id"))
+_BY_ATTEMPT = _FRESH.where(Donation.attempt == bindparam("attempt"))
+_BY_SUBSCRIPTION = _FRESH.where(Donation.stripe_subscription_id == bindparam("subscription"))
 
 
 def lock_for(attempt: str | None, subscription_id: str | None) -> Donation | None:
     """The gift of this attempt, else of this subscription, locked."""
-    found = lock(select(Donation).where(Donation.attempt == attempt)) if attempt else None
+    found = db.session.scalar(_BY_ATTEMPT, {"attempt": attempt}) if attempt else None
     if found is None and subscription_id:
-        found = lock(select(Donation).where(Donation.stripe_subscription_id == subscription_id))
+        found = db.session.scalar(_BY_SUBSCRIPTION, {"subscription": subscription_id})
     return found
 
 
 def lock_donation(donation_id: int) -> Donation:
     """This gift, locked."""
-    donation = lock(select(Donation).where(Donation.id == donation_id))
+    donation = db.session.scalar(_BY_ID, {"id": donation_id})
     assert donation is not None
     return donation
 
