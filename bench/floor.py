@@ -23,7 +23,7 @@ from membership.web.guards import GUARDS
 HELLO = "hello\n"
 # The two statements of the hook, as the inbox sends them.
 EVENT = """INSERT INTO stripe_events (event_id, livemode, account, type, object_type, object_id, api_version, created,
- received_at, source, locked_payload, deliveries) VALUES (?, ?, '', ?, ?, ?, ?, ?, ?, 'webhook', ?, 1)
+ received_at, source, sealed_payload, deliveries) VALUES (?, ?, '', ?, ?, ?, ?, ?, ?, 'webhook', ?, 1)
  ON CONFLICT (event_id) DO UPDATE SET deliveries = stripe_events.deliveries + 1"""
 OBJECT = """INSERT INTO stripe_objects (object_type, object_id, dirty_seq, clean_seq, not_before, attempts, dead)
  VALUES (?, ?, 1, 0, ?, 0, false) ON CONFLICT (object_type, object_id) DO UPDATE SET
