@@ -59,7 +59,7 @@ def _children(port: int, settings: Mapping[str, str]) -> list[Child]:
     environment = {**os.environ, **settings, "FLASK_APP": "wsgi.py", "PYTHONUNBUFFERED": "1"}
     flask = (sys.executable, "-m", "flask")
     granian = ("-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "1")
-    quiet = ("--blocking-threads", "32", "--no-ws", "--log-level", "warning", "--no-access-log")
+    quiet = ("--blocking-threads", "32", "--no-ws", "--log-level", "error", "--no-access-log")
     commands = {
         "web server": (sys.executable, *granian, *quiet, "wsgi:app"),
         "pretend Stripe": (*flask, "sandbox", "--port", str(port + 1)),
