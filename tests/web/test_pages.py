@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from membership.db import db
 from membership.web import BLUEPRINTS, assets, guards, public, refusals
 from tests import make
 from tests.web.visitor import FORM, text, tokens
@@ -180,11 +181,17 @@ def test_every_refusal_has_words(app, code):
 # Machines
 
 
-def test_alive_and_ready(client, monkeypatch):
+def test_alive_and_ready(client):
     assert (client.get("/healthz").text, client.get("/readyz").text) == ("ok\n", "ready\n")
-    monkeypatch.setattr("membership.web.machines.db", None)
-    assert client.get("/readyz").status_code == 503
-    assert client.get("/healthz").status_code == 200
+
+
+def test_not_ready_before_the_tables_are_there(apps, database):
+    app = apps.on(apps.databases.empty(database))
+    browser = app.test_client()
+    assert browser.get("/readyz").status_code == 503
+    assert browser.get("/healthz").status_code == 200
+    with app.app_context():
+        db.engine.dispose()
 
 
 def test_crawlers_and_finders_of_holes(client):
