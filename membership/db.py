@@ -101,11 +101,6 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base)
 
 
-def is_postgresql() -> bool:
-    """Whether the session speaks to PostgreSQL; else it is SQLite."""
-    return db.session.get_bind().dialect.name == "postgresql"
-
-
 # Built once, so SQLAlchemy finds what it compiled by the statement itself; building one anew costs more than running it.
 
 
@@ -118,12 +113,19 @@ def _insert_once(table: type[Base], dialect: str) -> Any:
 
 @cache
 def _upsert(
-    table: type[Base], dialect: str, keys: tuple[str, ...], counted: tuple[str, ...], taken: tuple[str, ...]
+    table: type[Base],
+    dialect: str,
+    *,
+    keys: tuple[str, ...],
+    counted: tuple[str, ...],
+    taken: tuple[str, ...],
+    told: str | None,
 ) -> Any:
     inserts = (postgresql if dialect == "postgresql" else sqlite).insert(table.__table__)
     changed = {name: table.__table__.c[name] + 1 for name in counted}
     changed |= {name: inserts.excluded[name] for name in taken}
-    return inserts.on_conflict_do_update(index_elements=keys, set_=changed).inline()
+    statement = inserts.on_conflict_do_update(index_elements=keys, set_=changed)
+    return statement.returning(table.__table__.c[told]) if told else statement.inline()
 
 
 def core() -> Connection:
@@ -145,13 +147,18 @@ def upsert(
     keys: tuple[str, ...],
     counted: tuple[str, ...] = (),
     taken: tuple[str, ...] = (),
-) -> None:
+    told: str | None = None,
+) -> Any:
     """INSERT .. ON CONFLICT (keys) DO UPDATE in one statement, safe when two do it at once.
 
-    A row that stands has its `counted` columns go up by one, and its `taken` ones become these values.
+    A row that stands has its `counted` columns go up by one, and its `taken` ones become these values. Returns what
+    the column `told` holds afterwards, where one is asked for.
     """
     connection = core()
-    connection.execute(_upsert(table, connection.dialect.name, keys, counted, taken), values)
+    done = connection.execute(
+        _upsert(table, connection.dialect.name, keys=keys, counted=counted, taken=taken, told=told), values
+    )
+    return done.scalar_one() if told else None
 
 
 _writing: ContextVar[bool] = ContextVar("writing", default=False)

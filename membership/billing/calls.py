@@ -104,6 +104,12 @@ def forget_old(now: datetime) -> None:
     )
 
 
+def record_cancel(subscription_id: str, *, now: datetime) -> Call:
+    """Write down that a subscription shall end, at once and without a last bill."""
+    params = {"id": subscription_id, "prorate": False, "invoice_now": False}
+    return record(fresh_key(f"cancel:{subscription_id}"), DELETES, params, now=now)
+
+
 def is_stuck(call: Call) -> bool:
     """Whether Stripe answered 5xx: it keeps that answer under the key and tells it again, whatever is true by now.
 

@@ -9,15 +9,13 @@ A hit counts when the caller commits, refused or not: commit after `hit` even wh
 
 import hashlib
 import hmac
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import CursorResult, Index, String, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock
-from membership.db import Base, db
+from membership.db import Base, db, upsert
 
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,15 +45,8 @@ def configure(secret: bytes | None) -> None:
 def hit(kind: str, key_text: str, *, most: int, per: timedelta, now: datetime | None = None) -> bool:
     """Count one try; True while it is among the first `most` of its window. `per` is a day at the longest."""
     row = _row(kind, key_text, per, now or clock.now())
-    insert: Callable[[type[Base]], postgresql.Insert | sqlite.Insert]
-    insert = postgresql.insert if db.session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(Count).values(**row, count=1)
-    counted = db.session.scalar(
-        statement.on_conflict_do_update(
-            index_elements=["kind", "key_hash", "window_start"], set_={"count": Count.count + 1}
-        ).returning(Count.count)
-    )
-    return int(counted or 0) <= most
+    keys = ("kind", "key_hash", "window_start")
+    return int(upsert(Count, row | {"count": 1}, keys=keys, counted=("count",), told="count")) <= most
 
 
 def allowed(kind: str, key_text: str, *, most: int, per: timedelta, now: datetime | None = None) -> bool:

@@ -1,6 +1,5 @@
 """What templates may say: money, dates, percent, staff's Markdown, links and the reader's language."""
 
-import json
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -127,11 +126,6 @@ _reader = _markdown()
 def markdown(text: str) -> Markup:
     """Markdown as HTML; the library refuses javascript: and the like in links."""
     return Markup(_reader.render(text))  # noqa: S704 - HTML in the text is escaped by the reader
-
-
-def as_json(value: object) -> str:
-    """For data attributes."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def errors_of(*fields: Field) -> list[tuple[str, str]]:

@@ -146,9 +146,8 @@ def _ask(donation: Donation, email: str, number: int, now: datetime) -> tuple[Ch
 def _let_go(donation: Donation, now: datetime) -> None:
     """A subscription whose first payment failed ends before another takes its place: Stripe might still collect it."""
     if donation.stripe_subscription_id:
-        subscription_id, donation.stripe_subscription_id = donation.stripe_subscription_id, None
-        params = {"id": subscription_id, "prorate": False, "invoice_now": False}
-        calls.record(calls.fresh_key(f"cancel:{subscription_id}"), calls.DELETES, params, now=now)
+        calls.record_cancel(donation.stripe_subscription_id, now=now)
+        donation.stripe_subscription_id = None
 
 
 def _send(checkout: Checkout, call: Call, now: datetime) -> str | None:

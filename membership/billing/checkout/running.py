@@ -34,9 +34,7 @@ def note_stop(donation: Donation, *, by: str, now: datetime) -> str | None:
     if donation.schedule is Schedule.ENDED or not donation.stripe_subscription_id:
         return None
     donations.stop_asked(donation, by=by)
-    params = {"id": donation.stripe_subscription_id, "prorate": False, "invoice_now": False}
-    key = calls.fresh_key(f"cancel:{donation.stripe_subscription_id}")
-    return calls.record(key, DELETES, params, now=now).idem_key
+    return calls.record_cancel(donation.stripe_subscription_id, now=now).idem_key
 
 
 def stop(donation: Donation, *, by: str = "donor", now: datetime | None = None) -> bool:

@@ -101,9 +101,8 @@ def _paid(
     donation.card_country = arrival.card_country or donation.card_country
     donation.stripe_customer_id = arrival.customer_id or donation.stripe_customer_id
     if donation.is_recurring and donation.schedule is Schedule.NONE:
-        donation.schedule = (
-            Schedule.RUNNING
-        )  # its subscription may be seen later; its donor may leave from now on
+        # its subscription may be seen later; its donor may leave from now on
+        donation.schedule = Schedule.RUNNING
     if payment.held and donation.review is Review.NONE:
         donation.review = Review.HELD
     typed = vault.unlock(donation.keepsake)["name"] if donation.keepsake else ""
