@@ -120,6 +120,33 @@ def _failed(account: Account, bill: Object, decline: Decline) -> None:
     subscriptions.payment_failed(account, invoices.owner(bill), last=again is None)
 
 
+def pay_invoice(
+    account: Account, bill: Object, method: Object, *, off_session: bool = False, authenticated: bool = False
+) -> Decline | None:
+    """Pays an open invoice with this method, out of turn: the member's hosted page, or the API.
+
+    Returns why it failed; None when it is paid or a debit is under way. A try out of turn counts only when it is
+    the first, and leaves the plan of further tries as it is.
+    """
+    intent = account.get("payment_intent", bill["_intent"])
+    decline = payments.charge(account, intent, method, off_session=off_session, authenticated=authenticated)
+    if intent["status"] == "processing":
+        account.change(bill, "invoice.updated", attempt_count=max(1, bill["attempt_count"]), attempted=True)
+    elif decline is None:
+        account.change(bill, None, attempt_count=max(0, bill["attempt_count"] - 1))
+        payment_decided(account, bill["id"], None, counted=False)
+    else:
+        _failed_out_of_turn(account, bill, decline)
+    return decline
+
+
+def _failed_out_of_turn(account: Account, bill: Object, decline: Decline) -> None:
+    account.change(bill, None, attempt_count=max(1, bill["attempt_count"]), attempted=True)
+    account.emit("invoice.payment_failed", bill)
+    if decline.code == "authentication_required":
+        account.emit("invoice.payment_action_required", bill)
+
+
 @step("retry_invoice")
 def retry(account: Account, *, invoice: str, attempt: int) -> None:
     bill = account.get("invoice", invoice)

@@ -4,10 +4,12 @@ The first one is paid with the Checkout that made the subscription. Those of ren
 then `collecting` finalises them and takes the money.
 """
 
+import hmac
+
 from membership.sandbox import shapes
 from membership.sandbox.account import Account
 from membership.sandbox.clock import HOUR
-from membership.sandbox.ids import new_id
+from membership.sandbox.ids import new_id, random_text
 from membership.sandbox.listing import Page, listed, matching, pages
 from membership.sandbox.parameters import ID, Choice, Shape
 from membership.sandbox.store import Object, Where
@@ -144,6 +146,7 @@ _NEW: Object = {
     "webhooks_delivered_at": None,
     "_intent": None,
     "_first_failed_at": None,
+    "_secret": None,
 }
 
 
@@ -261,7 +264,8 @@ def finalize(account: Account, bill: Object, intent: Object) -> None:
             "status_transitions": {"canceled_at": None, "paid_at": None},
         }
     )
-    page = f"{account.settings.public_url}/invoice/{bill['id']}"
+    secret = random_text(24)
+    page = f"{account.settings.public_url}/invoice/{bill['id']}_{secret}"
     account.change(
         bill,
         "invoice.finalized",
@@ -274,6 +278,7 @@ def finalize(account: Account, bill: Object, intent: Object) -> None:
         invoice_pdf=f"{page}/pdf",
         status_transitions={**bill["status_transitions"], "finalized_at": account.now()},
         _intent=intent["id"],
+        _secret=secret,
     )
 
 
@@ -307,6 +312,14 @@ def payment_of(account: Account, bill: Object) -> Object:
     if payment is None:
         raise LookupError(f"the finalised invoice {bill['id']} has no payment")
     return payment
+
+
+def of_page(account: Account, token: str) -> Object | None:
+    """The invoice whose hosted page has this last part in its address: its id and its secret."""
+    ident, _, secret = token.rpartition("_")
+    bill = account.store.one("invoice", Where("id", "=", ident))
+    known = bill is not None and bill["_secret"] is not None
+    return bill if known and bill and hmac.compare_digest(bill["_secret"], secret) else None
 
 
 def owner(bill: Object) -> str:
