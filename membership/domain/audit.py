@@ -40,6 +40,32 @@ class Tag(StrEnum):
     MEMBERSHIP_GRANTED = "membership.granted"
     MEMBERSHIP_CANCELLED = "membership.cancelled"
     MEMBERSHIP_WITHDRAWN = "membership.withdrawn"
+    MEMBERSHIP_LEFT = "membership.left"
+    MEMBERSHIP_RETURNED = "membership.returned"
+    MEMBERSHIP_PAUSED = "membership.paused"
+    MEMBERSHIP_RESUMED = "membership.resumed"
+    MEMBERSHIP_CHANGED = "membership.changed"
+    MEMBERSHIP_EXTENDED = "membership.extended"
+    MEMBERSHIP_DOUBLED = "membership.doubled"
+    MEMBERSHIP_KEPT = "membership.kept"
+    PERK_TAKEN = "perk.taken"
+    REFUND_PROPOSED = "refund.proposed"
+    REFUND_APPROVED = "refund.approved"
+    RECEIPT_RESENT = "receipt.resent"
+    LINK_RESENT = "link.resent"
+    SIGNIN_REFUSED = "signin.refused"
+    ACCESS_REFUSED = "access.refused"
+    SESSION_CONFIRMED = "session.confirmed"
+    PEOPLE_SEARCHED = "people.searched"
+    PEOPLE_EXPORTED = "people.exported"
+    PERSON_NOTED = "person.noted"
+    PERSON_LABELLED = "person.labelled"
+    EMAIL_PROPOSED = "email.proposed"
+    EMAIL_CORRECTED = "email.corrected"
+    EMAIL_KEPT = "email.kept"
+    EMAIL_BOUNCED = "email.bounced"
+    BACKUP_VERIFIED = "backup.verified"
+    CALL_SETTLED = "call.settled"
     TRANSFER_ANNOUNCED = "transfer.announced"
     TRANSFER_RECEIVED = "transfer.received"
     RULE_PROPOSED = "rule.proposed"
@@ -81,7 +107,10 @@ class Record(Base):
     """One thing that was done. `by_id` is a person's id, None for the system."""
 
     __tablename__ = "audit_records"
-    __table_args__ = (Index("ix_audit_records_subject", "subject_type", "subject_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_records_subject", "subject_type", "subject_id", "id"),
+        Index("ix_audit_records_tag", "tag", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)

@@ -28,6 +28,10 @@ class Newsroom(Base):
     """The host's own published account: holder, iban, bic, bank."""
     pages: Mapped[dict[str, Any]]
     """page -> locale -> Markdown"""
+    banner: Mapped[dict[str, Any]]
+    """locale -> the line that the embedded banner says"""
+    colours: Mapped[dict[str, Any]]
+    """accent, paper and ink of the embedded banner, as #rrggbb"""
 
     def page(self, name: str, locale: str) -> str | None:
         """A text in this locale, else in any; None when staff have not written it."""
@@ -49,11 +53,18 @@ def get_newsroom() -> Newsroom:
 
 
 def describe(
-    *, name: str, donee: str, bank_account: dict[str, str], pages: dict[str, dict[str, str]]
+    *,
+    name: str,
+    donee: str,
+    bank_account: dict[str, str],
+    pages: dict[str, dict[str, str]],
+    banner: dict[str, str] | None = None,
+    colours: dict[str, str] | None = None,
 ) -> Newsroom:
     """Say what the newsroom is; saying it again replaces it."""
     newsroom = db.session.scalar(select(Newsroom).with_for_update()) or Newsroom(id=1)
     newsroom.name, newsroom.donee = name, donee
+    newsroom.banner, newsroom.colours = dict(banner or {}), dict(colours or {})
     newsroom.bank_account, newsroom.pages = dict(bank_account), {k: dict(v) for k, v in pages.items()}
     db.session.add(newsroom)
     db.session.flush()

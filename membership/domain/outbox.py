@@ -33,6 +33,8 @@ class Email(Base):
 
     __tablename__ = "outbox_emails"
     __table_args__ = (
+        Index("ix_outbox_emails_recipient", "recipient_key", "queued_at"),
+        Index("ix_outbox_emails_dead", "queued_at", sqlite_where=text("dead"), postgresql_where=text("dead")),
         Index(
             "ix_outbox_emails_waiting",
             "not_before",
@@ -45,6 +47,10 @@ class Email(Base):
     template: Mapped[str] = mapped_column(String(80))
     locale: Mapped[str] = mapped_column(String(20))
     sealed: Mapped[bytes | None]
+    recipient_key: Mapped[str | None] = mapped_column(String(64))
+    """Whom it went to, as people are found: a person's mails are listed by it."""
+    message_hash: Mapped[str | None] = mapped_column(String(40), unique=True)
+    """The left part of its Message-ID, by which a mail that came back is known."""
     queued_at: Mapped[datetime]
     not_before: Mapped[datetime]
     lease_token: Mapped[str | None] = mapped_column(String(64))
@@ -53,6 +59,17 @@ class Email(Base):
     sent_at: Mapped[datetime | None]
     dead: Mapped[bool] = mapped_column(default=False)
     last_error: Mapped[str | None] = mapped_column(String(200))
+
+
+class Bounce(Base):
+    """An address that mail came back from for good; nothing is written to it until it is corrected."""
+
+    __tablename__ = "bounces"
+
+    email_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    since: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(20))
+    """The enhanced status code of RFC 3463: 5.1.1."""
 
 
 # --- verbs -------------------------------------------------------------------------------------------------

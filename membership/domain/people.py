@@ -6,18 +6,47 @@ and never changes what we hold about them.
 
 import secrets
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
-from membership.db import Base, db, insert_once
+from membership.db import Base, db, insert_once, str_enum
+
+
+class Standing(StrEnum):
+    """Where somebody stands as a member: the best of all memberships."""
+
+    NONE = "none"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class Given(StrEnum):
+    """Whether somebody has given to a fundraiser; a running gift counts most."""
+
+    NOTHING = "nothing"
+    ONCE = "once"
+    RUNNING = "running"
 
 
 class Person(Base):
     """Somebody with an address. The sealed identity is {"email", "name"} and opens only with the newsroom's key."""
 
     __tablename__ = "people"
+    __table_args__ = (
+        Index("ix_people_standing", "standing", "id"),
+        Index("ix_people_plan", "plan_id", "standing", "id"),
+        Index("ix_people_kind", "kind", "id"),
+        Index("ix_people_member_since", "member_since", "id"),
+        Index("ix_people_given", "given", "id"),
+        Index("ix_people_locale", "locale", "id"),
+        Index("ix_people_bounced", "id", sqlite_where=text("bounced_at IS NOT NULL"),
+              postgresql_where=text("bounced_at IS NOT NULL")),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(primary_key=True)
     reference: Mapped[str] = mapped_column(unique=True)
@@ -27,6 +56,18 @@ class Person(Base):
     created_at: Mapped[datetime]
     verified_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
+    locked_contact: Mapped[bytes | None]
+    """{"email", "name"} under the outbox key, only for a member whom Stripe does not know, while the membership runs."""
+    stripe_customer_id: Mapped[str | None] = mapped_column(index=True)
+    """The Stripe customer that paid last."""
+    standing: Mapped[Standing] = mapped_column(str_enum(Standing), default=Standing.NONE)
+    """As a member. This and the next four are kept by the verbs of memberships and donations: lists are drawn from them."""
+    plan_id: Mapped[int | None] = mapped_column(ForeignKey("plans.id"))
+    kind: Mapped[str | None]
+    member_since: Mapped[datetime | None]
+    given: Mapped[Given] = mapped_column(str_enum(Given), default=Given.NOTHING)
+    bounced_at: Mapped[datetime | None]
+    """When mail to this address came back for good; None once it is corrected."""
 
 
 def new_reference() -> str:
@@ -48,6 +89,8 @@ def register(email: str, *, name: str | None = None, locale: str, now: datetime 
         sealed_identity=vault.seal({"email": vault.clean_email(email), "name": name or ""}),
         locale=locale,
         created_at=now or clock.now(),
+        standing=Standing.NONE,
+        given=Given.NOTHING,
     )
     person = find_by_email(email)
     assert person is not None

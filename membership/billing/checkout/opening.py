@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -51,11 +51,14 @@ class Checkout(Base):
     __tablename__ = "checkouts"
     __table_args__ = (
         UniqueConstraint("donation_id", "number"),
+        UniqueConstraint("membership_id", "number"),
+        CheckConstraint("(donation_id IS NULL) <> (membership_id IS NULL)", name="one_subject"),
         Index("ix_checkouts_open", "state", "expires_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    donation_id: Mapped[int] = mapped_column(ForeignKey("donations.id"))
+    donation_id: Mapped[int | None] = mapped_column(ForeignKey("donations.id"))
+    membership_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"))
     number: Mapped[int]
     state: Mapped[CheckoutState] = mapped_column(str_enum(CheckoutState))
     key: Mapped[str] = mapped_column(unique=True)
@@ -170,7 +173,7 @@ def _remember(checkout_id: int, state: CheckoutState, session_id: str | None) ->
         checkout.stripe_session_id = checkout.stripe_session_id or session_id
         checkout.state = state
         if state is CheckoutState.OPEN:
-            donations.gift_of(checkout.donation_id).opened = True
+            donations.gift_of(checkout.donation_id or 0).opened = True
         db.session.commit()
 
 

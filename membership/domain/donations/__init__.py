@@ -10,7 +10,6 @@ from membership.domain.donations.gifts import (
     Pledge,
     Review,
     Schedule,
-    Status,
     find_by_attempt,
     find_by_customer,
     find_by_leave_token,
@@ -47,6 +46,7 @@ from membership.domain.donations.settling import (
     refuse,
     undo_refund,
 )
+from membership.domain.payments.first import Status
 
 __all__ = [
     "Arrival",

@@ -5,7 +5,6 @@ A pledge is written before anything is asked of Stripe, so money that arrives fi
 
 import json
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,6 +17,7 @@ from membership.config import Settings
 from membership.db import Base, db, insert_once, str_enum
 from membership.domain import people
 from membership.domain.fundraisers import Fundraiser
+from membership.domain.payments.first import Status, after
 from membership.errors import N_, Conflict, Invalid, NotFound
 from membership.money import CURRENCIES, Money, stripe_minimum
 
@@ -30,16 +30,6 @@ class Interval(StrEnum):
     ONCE = "once"
     MONTH = "month"
     YEAR = "year"
-
-
-class Status(StrEnum):
-    """How far the first payment of a gift has come."""
-
-    PLEDGED = "pledged"
-    PROCESSING = "processing"
-    SETTLED = "settled"
-    FAILED = "failed"
-    EXPIRED = "expired"
 
 
 class Schedule(StrEnum):
@@ -59,19 +49,6 @@ class Review(StrEnum):
     HELD = "held"
     ACCEPTED = "accepted"
     REFUSED = "refused"
-
-
-MOVES: Mapping[str, tuple[frozenset[Status], Status]] = {
-    "wait": (
-        frozenset({Status.PLEDGED, Status.EXPIRED, Status.FAILED, Status.PROCESSING}),
-        Status.PROCESSING,
-    ),
-    "settle": (frozenset(Status), Status.SETTLED),
-    "fail": (frozenset({Status.PLEDGED, Status.PROCESSING, Status.FAILED}), Status.FAILED),
-    "expire": (frozenset({Status.PLEDGED, Status.EXPIRED}), Status.EXPIRED),
-    "pledge": (frozenset({Status.PLEDGED, Status.EXPIRED, Status.FAILED}), Status.PLEDGED),
-}
-"""Which verb leads where: what it may start from, and where it ends. A settled gift stays settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,11 +314,9 @@ def held_ones() -> list[Donation]:
 
 def move(donation: Donation, verb: str) -> bool:
     """Follow MOVES; False when the gift is already past this verb."""
-    allowed, target = MOVES[verb]
-    if donation.status not in allowed:
-        return False
-    donation.status = target
-    return True
+    target = after(donation.status, verb)
+    donation.status = target or donation.status
+    return target is not None
 
 
 def purge_stale(now: datetime | None = None) -> int:

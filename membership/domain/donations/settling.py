@@ -13,9 +13,10 @@ from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import allocations, audit, fundraisers, newsroom, outbox, payments
-from membership.domain.donations.gifts import Donation, Review, Schedule, Status, lock_donation, move
+from membership.domain.donations.gifts import Donation, Review, Schedule, lock_donation, move
 from membership.domain.fundraisers import Fundraiser
 from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
+from membership.domain.payments.first import Status
 from membership.errors import N_, Conflict
 from membership.money import Money
 

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership.db import Base, db, insert_once, str_enum
-from membership.domain import ledger
+from membership.domain import ledger, people
 from membership.errors import N_, NotFound
 from membership.money import Money
 
@@ -34,10 +34,11 @@ class Settlement:
 
 
 class Payment(Base):
-    """One charge of ours, for a donation."""
+    """One charge of ours, for a donation or a membership."""
 
     __tablename__ = "payments"
     __table_args__ = (
+        Index("ix_payments_person", "person_id", "id"),
         Index(
             "ix_payments_apart",
             "id",
@@ -53,7 +54,10 @@ class Payment(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(unique=True, default=people.new_reference)
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     donation_id: Mapped[int | None] = mapped_column(ForeignKey("donations.id"), index=True)
+    membership_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     stripe_charge_id: Mapped[str] = mapped_column(unique=True)
     stripe_payment_intent_id: Mapped[str | None] = mapped_column(index=True)
     stripe_invoice_id: Mapped[str | None] = mapped_column(index=True)

@@ -16,8 +16,12 @@ from membership.money import Money
 
 
 class RefundStatus(StrEnum):
-    """As Stripe's refund, before that `asked`; a refund that succeeded may still fail."""
+    """As Stripe's refund; before that `asked`, and before that `proposed` where a second person must agree.
 
+    A refund that succeeded may still fail.
+    """
+
+    PROPOSED = "proposed"
     ASKED = "asked"
     PENDING = "pending"
     REQUIRES_ACTION = "requires_action"
@@ -26,7 +30,13 @@ class RefundStatus(StrEnum):
     CANCELED = "canceled"
 
 
-COUNTED = (RefundStatus.ASKED, RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)
+COUNTED = (
+    RefundStatus.PROPOSED,
+    RefundStatus.ASKED,
+    RefundStatus.PENDING,
+    RefundStatus.REQUIRES_ACTION,
+    RefundStatus.SUCCEEDED,
+)
 
 
 class Refund(Base):
@@ -41,6 +51,9 @@ class Refund(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[RefundStatus] = mapped_column(str_enum(RefundStatus))
     reason: Mapped[str] = mapped_column(default="")
+    asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    approved_by_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    """The second person, where the amount needs one."""
     asked_at: Mapped[datetime]
     booked_as: Mapped[str | None]
     """The balance transaction that posted it; `undone_as` the one that took it back when it failed."""
