@@ -165,6 +165,14 @@ def ends_at(subscription: Object) -> int:
     return max(item["current_period_end"] for item in subscription["items"]["data"])
 
 
+def stops(subscription: Object) -> bool:
+    """Whether it ends with its period: by the flag, or by the moment alone, as the portal asks of flexible ones."""
+    moment = subscription["cancel_at"]
+    return bool(
+        subscription["cancel_at_period_end"] or (moment is not None and moment <= ends_at(subscription))
+    )
+
+
 def _plan_next(account: Account, subscription: Object) -> None:
     end = ends_at(subscription)
     cycle = subscription["_cycle"]
@@ -181,7 +189,7 @@ def _still(account: Account, ident: str, cycle: int) -> Object | None:
 @step("announce_renewal")
 def announce_renewal(account: Account, *, subscription: str, cycle: int) -> None:
     found = _still(account, subscription, cycle)
-    if found and not found["cancel_at_period_end"]:
+    if found and not stops(found):
         account.emit("invoice.upcoming", invoices.upcoming(account, found))
 
 
@@ -191,7 +199,7 @@ def renew(account: Account, *, subscription: str, cycle: int) -> None:
     found = _still(account, subscription, cycle)
     if found is None:
         return
-    if found["cancel_at_period_end"]:
+    if stops(found):
         end(account, found, reason="cancellation_requested", asked_at=found["canceled_at"])
         return
     turn = cycle + 1
