@@ -51,6 +51,8 @@ class Tag(StrEnum):
     PERK_TAKEN = "perk.taken"
     REFUND_PROPOSED = "refund.proposed"
     REFUND_APPROVED = "refund.approved"
+    REFUND_WITHDRAWN = "refund.withdrawn"
+    REFUND_REFUSED = "refund.refused"
     RECEIPT_RESENT = "receipt.resent"
     LINK_RESENT = "link.resent"
     SIGNIN_REFUSED = "signin.refused"

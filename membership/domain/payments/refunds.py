@@ -8,10 +8,19 @@ from sqlalchemy import BigInteger, ForeignKey, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock
+from membership.config import Settings
 from membership.db import Base, db, member, str_enum
-from membership.domain import ledger
-from membership.domain.payments.arriving import Payment, PaymentStatus, Settlement, post, recorded
-from membership.errors import N_, Conflict, Invalid
+from membership.domain import audit, ledger
+from membership.domain.audit import Actor
+from membership.domain.payments.arriving import (
+    Payment,
+    PaymentStatus,
+    Settlement,
+    lock_payment,
+    post,
+    recorded,
+)
+from membership.errors import N_, Conflict, Invalid, NotAllowed, NotFound
 from membership.money import Money
 
 
@@ -118,7 +127,27 @@ def unbooked_refunds(before: datetime) -> list[str]:
     missing = Refund.booked_as.is_(None) & Refund.status.in_(COUNTED)
     standing = Refund.booked_as.is_not(None) & Refund.undone_as.is_(None) & Refund.status.not_in(COUNTED)
     found = select(Refund.stripe_refund_id).where(missing | standing, Refund.asked_at < before)
+    found = found.where(Refund.stripe_refund_id.is_not(None))
     return [one for one in db.session.scalars(found.order_by(Refund.asked_at).limit(500)) if one]
+
+
+def find_refund(reference: str) -> Refund | None:
+    """The refund of this reference."""
+    return db.session.scalar(select(Refund).where(Refund.reference == reference))
+
+
+def get_refund(reference: str) -> Refund:
+    """The refund of this reference; NotFound when there is none."""
+    refund = find_refund(reference)
+    if refund is None:
+        raise NotFound(N_("There is no such refund."))
+    return refund
+
+
+def proposed_refunds() -> list[Refund]:
+    """The refunds that wait for a second person, oldest first."""
+    found = select(Refund).where(Refund.status == RefundStatus.PROPOSED)
+    return list(db.session.scalars(found.order_by(Refund.id)))
 
 
 def refunds_of(payment: Payment) -> list[Refund]:
@@ -134,24 +163,97 @@ def refunded(payment: Payment) -> Money:
     return Money(int(db.session.scalar(total) or 0), payment.currency)
 
 
-def ask_refund(payment: Payment, amount: Money, *, reason: str = "", now: datetime | None = None) -> Refund:
-    """Record that money shall go back, before Stripe is asked; never more than what remains."""
+def remaining(payment: Payment) -> Money:
+    """What can still be given back: proposals count as given."""
+    return payment.amount - refunded(payment)
+
+
+def needs_second(payment: Payment, amount: Money, *, settings: Settings) -> bool:
+    """Whether a second person must agree: above the review limit, alone or with what went back before."""
+    limit = settings.review_above.get(payment.currency)
+    return limit is None or refunded(payment) + amount > limit
+
+
+def ask_refund(
+    payment: Payment,
+    amount: Money,
+    *,
+    reason: str = "",
+    by: Actor | None = None,
+    needs_second: bool = False,
+    reference: str | None = None,
+    now: datetime | None = None,
+) -> Refund:
+    """Record that money shall go back, before Stripe is asked; never more than what remains.
+
+    `needs_second`: it is only proposed and what it takes is kept aside until another person agrees. `reference`: of
+    one pressing of the button; the same one again gives the same refund.
+    """
     db.session.refresh(payment, with_for_update=True)
+    if reference and (known := find_refund(reference)) is not None:
+        return known
     if payment.status is not PaymentStatus.SUCCEEDED:
         raise Conflict(N_("This payment has not succeeded, so there is nothing to refund."))
-    if amount.minor <= 0 or amount.minor > payment.amount_minor - refunded(payment).minor:
+    if amount.currency != payment.currency or amount.minor <= 0 or amount > remaining(payment):
         raise Invalid(N_("This is more than what remains of the payment."), field="amount")
     refund = Refund(
-        reference=secrets.token_urlsafe(16),
+        reference=reference or secrets.token_urlsafe(16),
         payment_id=payment.id,
         amount_minor=amount.minor,
-        status=RefundStatus.ASKED,
+        status=RefundStatus.PROPOSED if needs_second else RefundStatus.ASKED,
         reason=reason,
+        asked_by_id=by.id if by else None,
         asked_at=now or clock.now(),
     )
     db.session.add(refund)
     db.session.flush()
+    _audited(
+        audit.Tag.REFUND_PROPOSED if needs_second else audit.Tag.PAYMENT_REFUNDED, refund, payment, by, now
+    )
     return refund
+
+
+def approve_refund(refund: Refund, *, by: Actor, now: datetime | None = None) -> Refund:
+    """The second person agrees: Stripe may be asked. Whoever proposed it cannot."""
+    payment = lock_payment(refund.payment_id)
+    refund = _proposed(refund)
+    if by.id == refund.asked_by_id:
+        raise NotAllowed(N_("You proposed this refund yourself: somebody else must agree to it."))
+    refund.status, refund.approved_by_id = RefundStatus.ASKED, by.id
+    db.session.flush()
+    _audited(audit.Tag.REFUND_APPROVED, refund, payment, by, now)
+    return refund
+
+
+def withdraw_refund(refund: Refund, *, by: Actor, now: datetime | None = None) -> Refund:
+    """A proposal is taken back or declined: what it kept aside is the payment's again."""
+    payment = lock_payment(refund.payment_id)
+    refund = _proposed(refund)
+    refund.status = RefundStatus.CANCELED
+    db.session.flush()
+    _audited(audit.Tag.REFUND_WITHDRAWN, refund, payment, by, now)
+    return refund
+
+
+def _proposed(refund: Refund) -> Refund:
+    """The refund as it is now, if nobody has decided it yet."""
+    db.session.refresh(refund, with_for_update=True)
+    if refund.status is not RefundStatus.PROPOSED:
+        raise Conflict(N_("This refund has been decided already."))
+    return refund
+
+
+def _audited(
+    tag: audit.Tag, refund: Refund, payment: Payment, by: Actor | None, now: datetime | None
+) -> None:
+    audit.record(
+        tag,
+        subject_type="payment",
+        subject_id=payment.reference,
+        by=by,
+        details={"minor": refund.amount_minor, "currency": payment.currency, "refund": refund.reference},
+        now=now,
+    )
 
 
 def refund_seen(
