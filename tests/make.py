@@ -10,11 +10,12 @@ from datetime import UTC, date, datetime
 from flask import current_app
 
 from membership import clock
-from membership.domain import allocations, donations, fundraisers, newsroom, outlets, people
+from membership.domain import allocations, donations, fundraisers, newsroom, outlets, people, plans
 from membership.domain.donations import Arrival, Donation, Interval, Pledge
 from membership.domain.fundraisers import Fundraiser
 from membership.domain.payments import Payment, PaymentStatus, Settlement
 from membership.domain.people import Person
+from membership.domain.plans import Perk, Plan
 from membership.money import Money, parse
 
 ACCOUNT = {"holder": "Highland Fund", "iban": "DE89370400440532013000", "bic": "COBADEFFXXX", "bank": "Bank"}
@@ -94,6 +95,34 @@ def fundraiser(
     )
     allocations.agree(rule, on=date(2020, 1, 1), now=datetime(2020, 1, 1, tzinfo=UTC))
     return row
+
+
+def perk(slug: str = "letters", *, kind: str = "page", codes: tuple[str, ...] = (), **more: object) -> Perk:
+    """A perk; a page unless said otherwise."""
+    en = {"title": f"Perk {slug}", "teaser": f"Teaser of {slug}.", "body": f"Body of **{slug}**."}
+    texts = {"en": en, "ka": {name: f"{text}-ka" for name, text in en.items()}}
+    described = plans.describe_perk(slug, kind=kind, **({"position": 1, "texts": texts} | more))
+    plans.stock(described, codes)
+    return described
+
+
+def plan(
+    slug: str = "reader",
+    *,
+    name: str = "",
+    prices: dict[str, str] | None = None,
+    currencies: tuple[str, ...] = ("EUR",),
+    perks: tuple[str, ...] = (),
+    **more: object,
+) -> Plan:
+    """An open plan for 5 a month or 50 a year; perks that are not there yet are made, as pages."""
+    for number, one in enumerate(perks):
+        _ = plans.find_perk(one) or perk(one, position=number)
+    en = {"name": name or slug.title(), "summary": f"Summary of {slug}.", "story": f"Story of {slug}."}
+    told = {"status": "open", "position": 1, "texts": {"en": en, "ka": {k: f"{v}-ka" for k, v in en.items()}}}
+    asked = (prices or {"month": "5", "year": "50"}).items()
+    cost = {(interval, c): parse(amount, c) for interval, amount in asked for c in currencies}
+    return plans.describe_plan(slug, prices=cost, perks=list(perks), **(told | more))
 
 
 def pledge(**more: object) -> Pledge:

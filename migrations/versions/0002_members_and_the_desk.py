@@ -56,6 +56,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("file_digest", sa.String(), nullable=True),
         sa.Column("file_name", sa.String(), nullable=True),
         sa.Column("file_type", sa.String(), nullable=True),
+        sa.Column("file_size", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_perks")),
         sa.UniqueConstraint("slug", name=op.f("uq_perks_slug")),
     )

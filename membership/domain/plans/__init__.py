@@ -1,9 +1,73 @@
 """Plans, their prices, and the perks they open. Described by the newsroom's file; what was sold stays.
 
-Two files, one noun: `offer` is what can be joined, `perks` what a membership opens.
+Three files, one noun: `offer` is what can be joined, `perks` what a membership opens, `codes` those of one's own.
 """
 
-from membership.domain.plans.offer import Plan, PlanStatus, Price
-from membership.domain.plans.perks import Perk, PerkCode, PerkKind, PlanPerk
+from membership.domain.plans.codes import PerkCode, codes_left, find_code, forget_codes, stock, take_code
+from membership.domain.plans.offer import (
+    INTERVALS,
+    Plan,
+    PlanStatus,
+    PlanWords,
+    Price,
+    all_plans,
+    close_others,
+    describe_plan,
+    find_price,
+    get_plan,
+    open_plans,
+    plan_of,
+    plans_with,
+    prices_by_plan,
+    prices_of,
+)
+from membership.domain.plans.perks import (
+    KeptFile,
+    Perk,
+    PerkKind,
+    PerkWords,
+    PlanPerk,
+    describe_perk,
+    file_path,
+    find_perk,
+    get_perk,
+    keep_file,
+    perks_by_plan,
+    perks_of,
+)
 
-__all__ = ["Perk", "PerkCode", "PerkKind", "Plan", "PlanPerk", "PlanStatus", "Price"]
+__all__ = [
+    "INTERVALS",
+    "KeptFile",
+    "Perk",
+    "PerkCode",
+    "PerkKind",
+    "PerkWords",
+    "Plan",
+    "PlanPerk",
+    "PlanStatus",
+    "PlanWords",
+    "Price",
+    "all_plans",
+    "close_others",
+    "codes_left",
+    "describe_perk",
+    "describe_plan",
+    "file_path",
+    "find_code",
+    "find_perk",
+    "find_price",
+    "forget_codes",
+    "get_perk",
+    "get_plan",
+    "keep_file",
+    "open_plans",
+    "perks_by_plan",
+    "perks_of",
+    "plan_of",
+    "plans_with",
+    "prices_by_plan",
+    "prices_of",
+    "stock",
+    "take_code",
+]
