@@ -1,8 +1,8 @@
 """Pages leave compressed, secrets do not.
 
-Whole pages that hold nothing secret are gzipped. A page with a visitor's own tokens is a `Sheet`: its two parts
-are deflated apart from each other, and the tokens stand between them in a stored block. So a token is never
-compressed together with anything, and the length of a page says nothing about it (the attack known as BREACH).
+Whole pages that hold nothing secret are gzipped. A page with a visitor's own tokens is a `Sheet`: its parts are
+deflated apart from each other, and the tokens stand between them in stored blocks, one for each form. So a token is
+never compressed together with anything, and the length of a page says nothing about it (the attack known as BREACH).
 The parts are the same for everybody, so they are drawn and deflated once and kept for a second.
 """
 
@@ -27,28 +27,27 @@ def wanted() -> bool:
 
 
 class Sheet:
-    """A page with room for a visitor's tokens in one place."""
+    """A page with room for a visitor's tokens, once for each of its forms."""
 
     def __init__(self, html: str) -> None:
-        before, mark, after = html.partition(MARK)
-        self.has_room = bool(mark)
-        self.before, self.after = before.encode(), after.encode()
+        self.parts = [part.encode() for part in html.split(MARK)]
+        self.has_room = len(self.parts) > 1
 
     @cached_property
-    def deflated(self) -> tuple[bytes, bytes]:
-        """Both parts, each without a look back over the tokens."""
-        return _deflated(self.before), _deflated(self.after)
+    def deflated(self) -> list[bytes]:
+        """Every part, each without a look back over the tokens."""
+        return [_deflated(part) for part in self.parts]
 
     @cached_property
     def checksum(self) -> int:
-        """The checksum up to the tokens."""
-        return zlib.crc32(self.before)
+        """The checksum up to the first tokens."""
+        return zlib.crc32(self.parts[0])
 
     def response(self, tokens: str, status: int = 200) -> Response:
         """The whole page for one visitor."""
         own = tokens.encode() if self.has_room else b""
         if not wanted():
-            response = Response(b"".join((self.before, own, self.after)), status, mimetype="text/html")
+            response = Response(own.join(self.parts), status, mimetype="text/html")
         else:
             response = Response(self._gzipped(own), status, mimetype="text/html")
             response.headers["Content-Encoding"] = "gzip"
@@ -56,11 +55,13 @@ class Sheet:
         return response
 
     def _gzipped(self, own: bytes) -> bytes:
-        before, after = self.deflated
         stored = b"\x00" + struct.pack("<HH", len(own), 0xFFFF ^ len(own)) + own
-        checksum = zlib.crc32(self.after, zlib.crc32(own, self.checksum))
-        length = len(self.before) + len(own) + len(self.after)
-        return b"".join((HEAD, before, stored, after, END, struct.pack("<LL", checksum, length)))
+        checksum, length = self.checksum, len(self.parts[0])
+        for part in self.parts[1:]:
+            checksum = zlib.crc32(part, zlib.crc32(own, checksum))
+            length += len(own) + len(part)
+        end = struct.pack("<LL", checksum, length)
+        return b"".join((HEAD, stored.join(self.deflated), END, end))
 
 
 def _deflated(part: bytes) -> bytes:
