@@ -13,43 +13,11 @@ from membership.db import db
 from membership.domain import outbox
 from membership.mail import letter, ways
 from membership.mail.contexts import CONTEXTS
+from tests.letters import GIVE, LEAVE, MAILS, NAME, TWENTY
 
 pytestmark = pytest.mark.usefixtures("app", "mailbox")
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TWENTY = {"minor": 2000, "currency": "EUR"}
-NAME = "ნინო ბერიძე"
-GIFT = {"name": NAME, "amount": TWENTY, "interval": "month", "fundraiser_title": "Keep <five> & more"}
-LEAVE = "http://127.0.0.1:8000/leave/token"
-GIVE = "http://127.0.0.1:8000/give"
-ACCOUNT = {"holder": "Fund", "iban": "DE89370400440532013000", "bic": "COBADEFFXXX", "bank": "Bank"}
-RECEIPT = GIFT | {
-    "paid_by": "N. Beridze",
-    "charged": {"minor": 2056, "currency": "EUR"},
-    "covers_fee": True,
-    "fundraiser_url": "http://127.0.0.1:8000/fundraisers/five",
-    "newsroom": "Highland Dispatch",
-    "host": "Highland Dispatch e. V.",
-    "reference": "r3f3r3nc3",
-    "paid_on": "2026-03-01",
-    "statement": "HIGHLAND FUND",
-    "leave_url": LEAVE,
-    "next_on": "2026-04-01",
-    "tax_note": True,
-}
-MAILS = {
-    "donation-receipt": RECEIPT,
-    "gift-renews-soon": GIFT | {"renews_on": "2026-12-03", "leave_url": LEAVE},
-    "gift-failed": GIFT | {"give_url": GIVE},
-    "gift-stopped": GIFT | {"stopped_on": "2026-03-01", "reason": "donor", "give_url": GIVE},
-    "leave-confirmation": {
-        "links": [GIFT | {"url": LEAVE}, GIFT | {"url": LEAVE + "2", "interval": "year"}],
-    },
-    "transfer-announced": {
-        "name": NAME, "amount": TWENTY, "reference": "PF-7K3M-Q2XD-ABCD", "account": ACCOUNT, "fundraiser_title": "T",
-    },
-    "transfer-announced-staff": {"amount": TWENTY, "reference": "PF-7K3M-Q2XD-ABCD", "fundraiser_title": "T"},
-}  # fmt: skip
 
 
 def rendered(template, locale="en", **more):

@@ -85,10 +85,22 @@ class LeaveLink(TypedDict):
     fundraiser_title: str
 
 
+class LeaveMembership(TypedDict):
+    """One running membership, and the address that ends it."""
+
+    url: str
+    plan: str
+    amount: Amount | None
+    interval: Interval | None
+    ends_on: str | None
+    """Where it is to end already."""
+
+
 class LeaveConfirmation(TypedDict):
     """`leave-confirmation`: the ways out that somebody asked for with this address."""
 
     links: list[LeaveLink]
+    memberships: NotRequired[list[LeaveMembership]]
 
 
 class Account(TypedDict):
@@ -118,6 +130,147 @@ class TransferAnnouncedStaff(TypedDict):
     fundraiser_title: str
 
 
+# --- members ---
+
+
+class SignIn(TypedDict):
+    """`sign-in`: a link and a code, each good once."""
+
+    link: str
+    code: str
+    minutes: int
+    is_staff: bool
+
+
+class MembershipWelcome(TypedDict):
+    """`membership-welcome`: it has begun. Where nothing is charged there is no interval, amount or way out."""
+
+    name: str | None
+    plan: str
+    inside: list[str]
+    """What the perks are called."""
+    account_url: str
+    withdraw_url: str | None
+    withdraw_until: str | None
+    leave_url: str | None
+    interval: Interval | None
+    next_on: str | None
+    amount: Amount | None
+    ends_on: str | None
+    """Where it ends by itself."""
+
+
+class MembershipReceipt(TypedDict):
+    """`membership-receipt`, and `payment-recovered`: the receipt that says all is in order again."""
+
+    name: str | None
+    plan: str
+    amount: Amount
+    interval: Interval
+    reference: str
+    paid_on: str
+    covers_until: str
+    next_on: str | None
+    host: str
+    statement: str
+    account_url: str
+    leave_url: str | None
+    tax_note: bool
+    recovered: NotRequired[bool]
+
+
+class PaymentFailed(TypedDict):
+    """`payment-failed`: an invoice was not paid. `pay_url` is Stripe's own page for this one invoice."""
+
+    name: str | None
+    plan: str
+    amount: Amount
+    attempt: int
+    which: Literal["first", "again", "last"]
+    tries_again_on: str | None
+    perks_until: str
+    fix_url: str
+    pay_url: str | None
+    leave_url: str | None
+
+
+class MembershipEnded(TypedDict):
+    """`membership-ended`: nothing more is charged; `refunded` is what was given back with it."""
+
+    name: str | None
+    plan: str
+    ended_on: str
+    reason: Literal["member", "withdrawn", "failed", "double", "staff", "over"]
+    join_url: str | None
+    refunded: Amount | None
+
+
+class MembershipLeaving(TypedDict):
+    """`membership-leaving`: it ends with the time that is paid for, unless taken back."""
+
+    name: str | None
+    plan: str
+    ends_on: str
+    undo_url: str
+
+
+class MembershipRenewsSoon(TypedDict):
+    """`membership-renews-soon`: a yearly membership renews in two weeks."""
+
+    name: str | None
+    plan: str
+    amount: Amount
+    renews_on: str
+    leave_url: str
+    account_url: str
+
+
+class RefundNotice(TypedDict):
+    """`refund-notice`: money went back, or could not. `what` is a fundraiser's title or a plan's name."""
+
+    name: str | None
+    amount: Amount
+    what: str
+    status: Literal["sent", "failed"]
+    reference: str
+    statement: str
+
+
+class SomeoneJoined(TypedDict):
+    """`someone-joined-with-your-address`: to the owner. `plan` is the second one, `other_plan` the one that was there."""
+
+    plan: str
+    other_plan: str
+    keep_url: str
+    cancelled_on: str
+
+
+class WithdrawOne(TypedDict):
+    """One membership that can still be withdrawn from, and the address that does."""
+
+    url: str
+    plan: str
+    amount: Amount | None
+    joined_on: str
+    until: str
+
+
+class WithdrawLink(TypedDict):
+    """`withdraw-link`: what somebody asked for with this address; nothing where none is young enough."""
+
+    links: list[WithdrawOne]
+
+
+class EmailCorrection(TypedDict):
+    """`email-correction`: to the old address, before another one takes its place."""
+
+    masked_new: str
+    by_newsroom: bool
+    """Whether staff proposed it."""
+    ripe_on: str
+    cancel_url: str
+
+
 CONTEXTS: dict[str, type] = {
     "donation-receipt": DonationReceipt,
     "gift-renews-soon": GiftRenewsSoon,
@@ -126,4 +279,16 @@ CONTEXTS: dict[str, type] = {
     "leave-confirmation": LeaveConfirmation,
     "transfer-announced": TransferAnnounced,
     "transfer-announced-staff": TransferAnnouncedStaff,
+    "sign-in": SignIn,
+    "membership-welcome": MembershipWelcome,
+    "membership-receipt": MembershipReceipt,
+    "payment-recovered": MembershipReceipt,
+    "payment-failed": PaymentFailed,
+    "membership-ended": MembershipEnded,
+    "membership-leaving": MembershipLeaving,
+    "membership-renews-soon": MembershipRenewsSoon,
+    "refund-notice": RefundNotice,
+    "someone-joined-with-your-address": SomeoneJoined,
+    "withdraw-link": WithdrawLink,
+    "email-correction": EmailCorrection,
 }

@@ -25,6 +25,8 @@ from membership.money import format as format_money
 
 POLICY = SMTP.clone(cte_type="7bit", max_line_length=78)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn the direction of whatever follows: no name needs one, and our own words follow."""
 DATES = {"en": "en_GB"}
 """Days are written as newspapers here write them: 3 December 2026."""
 
@@ -101,9 +103,9 @@ def _shown(context: Mapping[str, Any], locale: str) -> dict[str, Any]:
 
 def _value(key: str, value: Any, locale: str) -> Any:
     if isinstance(value, str):
-        if key.endswith("_on"):
+        if key.endswith(("_on", "_until")) or key == "until":
             return format_date(date.fromisoformat(value), "long", locale=_dates(locale))
-        text = CONTROL.sub(" ", value).strip()
+        text = TURNS.sub("", CONTROL.sub(" ", value)).strip()
         return grouped(text) if key == "iban" else text
     if isinstance(value, Mapping):
         if value.keys() == {"minor", "currency"}:
