@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, String, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Index, String, and_, delete, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -193,6 +193,22 @@ def sweep(now: datetime | None = None) -> int:
         email.sealed = None
     db.session.flush()
     return len(forgotten)
+
+
+def forget_bounce(email_key: str | None) -> None:
+    """Mail may go to this address again: what came back from it is forgotten."""
+    db.session.execute(delete(Bounce).where(Bounce.email_key == email_key))
+
+
+def forget_recipient(email_key: str) -> int:
+    """Erase whom mails went to, and what still waits for this address. Returns how many mails were theirs."""
+    forget_bounce(email_key)
+    theirs = list(db.session.scalars(select(Email).where(Email.recipient_key == email_key).with_for_update()))
+    for email in theirs:
+        email.recipient_key, email.sealed = None, None
+        email.dead = email.dead or email.sent_at is None
+    db.session.flush()
+    return len(theirs)
 
 
 # --- questions ---------------------------------------------------------------------------------------------
