@@ -4,6 +4,8 @@ One mail per fact: the key says which fact ("receipt:ch_123"), and queueing it a
 and context are locked under the outbox key and forgotten once the mail is sent; keys, errors and templates
 stand in the clear and must not name a person.
 
+An address that mail came back from for good is not written to again until it is corrected (`Bounce`).
+
 A worker claims a mail with a token of its own and a lease; only the holder of the token may say how it went,
 so a worker that comes back from the dead changes nothing. A mail that fails is tried again ever later and is
 dead after twelve tries, or at once when it failed for good; staff may queue it again.
@@ -14,15 +16,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, String, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Index, String, and_, bindparam, delete, func, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
-from membership.db import Base, db, insert_once
-from membership.errors import N_, Conflict, NotFound
+from membership.db import Base, core, db, insert_once
+from membership.errors import N_, Conflict, Invalid, NotFound
 
 MOST_TRIES = 12
 LEASE = timedelta(minutes=3)
+_HASH = 40
 _LONGEST_WAIT = timedelta(hours=6)
 _DEAD_KEPT = timedelta(days=30)
 _WAITING = text("sent_at IS NULL AND NOT dead")
@@ -85,8 +88,11 @@ def queue(
     not_before: datetime | None = None,
     now: datetime | None = None,
 ) -> bool:
-    """Let a mail go out, once per key. False when the key is known, or when there is nobody to write to."""
-    if not to:
+    """Let a mail go out, once per key. False when the key is known, or when there is nobody to write to: no address,
+    or one that mail came back from.
+    """
+    recipient = _recipient(to)
+    if not to or (recipient is not None and is_bounced(recipient)):
         return False
     now = now or clock.now()
     return insert_once(
@@ -95,11 +101,26 @@ def queue(
         template=template,
         locale=locale,
         sealed=vault.lock({"to": to, "context": dict(context)}),
+        recipient_key=recipient,
+        message_hash=_hash(key),
         queued_at=now,
         not_before=not_before or now,
         attempts=0,
         dead=False,
     )
+
+
+def _recipient(to: str) -> str | None:
+    """The key of an address; None for what is none. It fails when it is sent, and says so there."""
+    try:
+        return vault.email_key(to)
+    except Invalid:
+        return None
+
+
+def bounced(email_key: str, status: str, now: datetime | None = None) -> bool:
+    """Mail to this address came back for good: write to it no more. False when that was known."""
+    return insert_once(Bounce, email_key=email_key, since=now or clock.now(), status=status[:20])
 
 
 def claim(now: datetime, token: str) -> Email | None:
@@ -200,6 +221,16 @@ def forget_bounce(email_key: str | None) -> None:
     db.session.execute(delete(Bounce).where(Bounce.email_key == email_key))
 
 
+def follow_address(old_key: str, new_key: str, *, to: str) -> None:
+    """Somebody's address was corrected: their mails stay theirs, and what still waits goes to the new one."""
+    theirs = select(Email).where(Email.recipient_key == old_key).with_for_update()
+    for email in db.session.scalars(theirs.execution_options(populate_existing=True)):
+        email.recipient_key = new_key
+        if email.sealed is not None:
+            email.sealed = vault.lock(vault.unlock(email.sealed) | {"to": to})
+    db.session.flush()
+
+
 def forget_recipient(email_key: str) -> int:
     """Erase whom mails went to, and what still waits for this address. Returns how many mails were theirs."""
     forget_bounce(email_key)
@@ -229,7 +260,30 @@ def dead_ones() -> list[Email]:
     return list(db.session.scalars(select(Email).where(Email.dead).order_by(Email.queued_at.desc())))
 
 
+_BOUNCED = select(Bounce.email_key).where(Bounce.email_key == bindparam("key"))
+
+
+def is_bounced(email_key: str) -> bool:
+    """Whether mail to this address came back for good."""
+    return core().scalar(_BOUNCED, {"key": email_key}) is not None
+
+
+def mails_of(email_key: str, *, most: int = 100) -> list[Email]:
+    """The mails to one address, newest first: what staff see of them is the template and how it went."""
+    found = select(Email).where(Email.recipient_key == email_key)
+    return list(db.session.scalars(found.order_by(Email.queued_at.desc()).limit(most)))
+
+
+def find_by_message_id(text: str) -> Email | None:
+    """The mail of ours that went out under this Message-ID; None when it is none of ours."""
+    left = text.strip().strip("<>").partition("@")[0]
+    return db.session.scalar(select(Email).where(Email.message_hash == left)) if len(left) == _HASH else None
+
+
 def message_id(email: Email | str, domain: str) -> str:
     """The mail's Message-ID, the same at every try, so that a repeated mail is known for one."""
-    key = email if isinstance(email, str) else email.dedupe_key
-    return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@{domain or 'localhost'}>"
+    return f"<{_hash(email if isinstance(email, str) else email.dedupe_key)}@{domain or 'localhost'}>"
+
+
+def _hash(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:_HASH]
