@@ -178,3 +178,35 @@ def test_the_same_fact_told_at_the_same_moment_is_one_mail(real_database):
             return made
 
     assert sorted(real_database.together(*[work] * 4)) == [False, False, False, True]
+
+
+@in_app
+def test_nothing_is_written_to_an_address_that_mail_came_back_from():
+    key = vault.email_key("Nino@Example.org")
+    assert queue("receipt:1")
+    assert outbox.bounced(key, "5.1.1", NOON)
+    assert not outbox.bounced(key, "5.2.1", NOON + MINUTE)
+    assert outbox.is_bounced(key)
+    assert not queue("receipt:2", to=" NINO@example.ORG ")
+    assert stored("receipt:2") is None
+    assert queue("receipt:3", to="ana@example.org")
+    outbox.forget_bounce(key)
+    assert not outbox.is_bounced(key)
+    assert queue("receipt:2")
+
+
+@in_app
+def test_mails_of_one_address_are_found_newest_first_and_by_their_message_id():
+    for number, to in enumerate(("nino@example.org", "Nino@Example.org", "ana@example.org")):
+        queue(f"receipt:{number}", to=to, now=NOON + number * MINUTE)
+    found = outbox.mails_of(vault.email_key("nino@example.org"))
+    assert [email.dedupe_key for email in found] == ["receipt:1", "receipt:0"]
+    assert outbox.find_by_message_id(outbox.message_id("receipt:1", "example.org")) is found[0]
+    assert outbox.find_by_message_id("<somebody-elses@example.org>") is None
+    assert outbox.find_by_message_id(f"<{'0' * 40}@example.org>") is None
+
+
+@in_app
+def test_what_is_no_address_is_queued_for_nobody_in_particular():
+    assert queue(to="ana@example.org\nBcc: other@example.org")
+    assert stored().recipient_key is None
