@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 from membership.sandbox import expand, faults, routes, shapes
 from membership.sandbox.account import API_VERSION, Account, Cause
-from membership.sandbox.errors import ApiError, ReplyDropped
+from membership.sandbox.errors import ApiError, PaymentFailed, ReplyDropped
 from membership.sandbox.idempotency import Keys, Reply, canonical
 from membership.sandbox.ids import new_id
 from membership.sandbox.listing import Page
@@ -99,6 +99,8 @@ class Api:
                 account.cause = Cause(call.request_id, call.key)
                 try:
                     body = self._shown(route.run(account, params, *ids), paths)
+                except PaymentFailed as refusal:
+                    return self._refused(call, refusal)  # the failed try is kept, not undone
                 finally:
                     account.cause = Cause()
                 reply = Reply(200, json.dumps(body, indent=2, ensure_ascii=False), call.request_id)

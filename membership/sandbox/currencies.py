@@ -103,8 +103,18 @@ def check_currency(currency: str, param: str) -> str:
     return currency
 
 
+def _step(currency: str) -> int:
+    return 100 if currency in _WHOLE_ONLY else 10 if currency in _THREE_DECIMALS else 1
+
+
+def part_of(amount: int, part: int, whole: int, currency: str) -> int:
+    """A share of a sum in units that can be charged, half away from zero."""
+    steps = Decimal(amount) * part / whole / _step(currency)
+    return int(steps.quantize(Decimal(1), ROUND_HALF_UP)) * _step(currency)
+
+
 def check_multiple(amount: int, currency: str, param: str) -> None:
-    step = 100 if currency in _WHOLE_ONLY else 10 if currency in _THREE_DECIMALS else 1
+    step = _step(currency)
     if amount % step:
         raise invalid(
             f"Invalid amount {amount} in {currency.upper()}: it must be a multiple of {step}.",
@@ -118,13 +128,17 @@ def check_amount(amount: int, currency: str, param: str) -> None:
     check_multiple(amount, currency, param)
     if amount > LARGEST:
         raise invalid(f"Amount must be no more than {LARGEST}", param, "amount_too_large")
-    if _worth(amount, currency) < SMALLEST:  # before rounding: 49.7 cents are too few
+    if is_too_small(amount, currency):
         raise ApiError(
             400,
             f"The Checkout Session's total amount due must add up to at least €0.50 {SETTLEMENT}",
             code="amount_too_small",
             param=param,
         )
+
+
+def is_too_small(amount: int, currency: str) -> bool:
+    return _worth(amount, currency) < SMALLEST  # before rounding: 49.7 cents are too few
 
 
 def rate(currency: str, *, outward: bool = False) -> Decimal:

@@ -52,6 +52,10 @@ class CardDeclined(ApiError):
         self.decline_code = decline_code
 
 
+class PaymentFailed(CardDeclined):
+    """A 402 after a try that stays on record: the charge failed, and what was asked for was not undone."""
+
+
 class ControlError(ValueError):
     """A sentence for whoever turns the controls."""
 

@@ -1,38 +1,26 @@
 """Invoices and the payments of invoices.
 
-The first one is paid with the Checkout that made the subscription. Those of renewals are drafts for an hour;
-then `collecting` finalises them and takes the money.
+The first one is paid with the Checkout that made the subscription. Those of renewals are drafts for an hour,
+those of changes are closed at once; `collecting` takes the money. An invoice of which nothing is due is paid
+without any payment.
 """
 
 import hmac
 
-from membership.sandbox import shapes
+from membership.sandbox import invoice_shape, payments
 from membership.sandbox.account import Account
 from membership.sandbox.clock import HOUR
 from membership.sandbox.ids import new_id, random_text
-from membership.sandbox.listing import Page, listed, matching, pages
-from membership.sandbox.parameters import ID, Choice, Shape
 from membership.sandbox.store import Object, Where
 
-LIST = pages(
-    collection_method=Choice(of=("charge_automatically", "send_invoice")),
-    customer=ID,
-    status=Choice(of=("draft", "open", "paid", "uncollectible", "void")),
-    subscription=ID,
-)
-PAYMENTS_LIST = pages(
-    invoice=ID,
-    payment=Shape(
-        fields={"type": Choice(of=("payment_intent", "payment_record"), required=True), "payment_intent": ID}
-    ),
-    status=Choice(of=("canceled", "open", "paid")),
-)
 
+def first(account: Account, subscription: Object, intent: Object, lines: list[Object]) -> Object:
+    """The invoice of the Checkout itself; paid, or open while a debit is under way.
 
-def first(account: Account, subscription: Object, intent: Object) -> Object:
-    """The invoice of the Checkout itself; paid, or open while a debit is under way."""
-    bill = _draft(account, subscription, "subscription_create")
-    finalize(account, bill, intent)
+    The payer has paid what the page said, so a balance from before waits for the next one.
+    """
+    bill = draft(account, subscription, "subscription_create", lines)
+    finalize(account, bill, intent, {"amount_due": bill["total"], "ending_balance": bill["starting_balance"]})
     if intent["status"] == "succeeded":
         paid(account, bill)
     else:
@@ -40,17 +28,20 @@ def first(account: Account, subscription: Object, intent: Object) -> Object:
     return bill
 
 
-def renewal(account: Account, subscription: Object) -> Object:
-    return _draft(account, subscription, "subscription_cycle")
-
-
-def upcoming(account: Account, subscription: Object) -> Object:
-    """The preview Stripe sends a week ahead: an invoice without an id."""
-    end = max(item["current_period_end"] for item in subscription["items"]["data"])
-    body = _blank(account, subscription, "upcoming", "", end)
-    del body["id"]
-    body["next_payment_attempt"] = end + HOUR
-    return body
+def draft(
+    account: Account, subscription: Object, reason: str, lines: list[Object], *, since: int | None = None
+) -> Object:
+    """A new invoice; those of renewals wait for an hour before they are charged."""
+    body = invoice_shape.blank(account, subscription, reason, new_id("in"), lines, since=since)
+    if reason == "subscription_cycle":
+        body |= {
+            "automatically_finalizes_at": account.now() + HOUR,
+            "next_payment_attempt": account.now() + HOUR,
+        }
+    pause = subscription["pause_collection"]
+    if pause and pause["behavior"] == "keep_as_draft":
+        body |= {"auto_advance": False, "automatically_finalizes_at": None, "next_payment_attempt": None}
+    return account.add(body, "invoice.created")
 
 
 def finalized_within(account: Account, after: int, until: int, *, opened_since: int) -> int | None:
@@ -68,192 +59,49 @@ def finalized_within(account: Account, after: int, until: int, *, opened_since: 
     return min((draft["automatically_finalizes_at"] for draft in drafts), default=None)
 
 
-def _draft(account: Account, subscription: Object, reason: str) -> Object:
-    body = _blank(account, subscription, reason, new_id("in"), account.now())
-    if reason == "subscription_cycle":
-        body |= {
-            "automatically_finalizes_at": account.now() + HOUR,
-            "next_payment_attempt": account.now() + HOUR,
-        }
-        pause = subscription["pause_collection"]
-        if pause and pause["behavior"] == "keep_as_draft":
-            body |= {"auto_advance": False, "automatically_finalizes_at": None, "next_payment_attempt": None}
-    return account.add(body, "invoice.created")
+def apply_balance(account: Account, bill: Object) -> Object:
+    """What is due now that the invoice is closed, and what becomes of the customer's balance."""
+    customer = account.get("customer", bill["customer"])
+    balance = customer.get("balance", 0)
+    due, left = invoice_shape.owed(bill["total"], balance, bill["currency"])
+    if left != balance:
+        account.change(customer, "customer.updated", balance=left)
+    return {"amount_due": due, "starting_balance": balance, "ending_balance": left}
 
 
-# what every new invoice has in common
-_NEW: Object = {
-    "object": "invoice",
-    "account_country": "DE",
-    "account_tax_ids": None,
-    "amount_overpaid": 0,
-    "amount_paid": 0,
-    "amount_shipping": 0,
-    "application": None,
-    "attempt_count": 0,
-    "attempted": False,
-    "auto_advance": True,
-    "automatic_tax": {
-        "disabled_reason": None,
-        "enabled": False,
-        "liability": None,
-        "provider": None,
-        "status": None,
-    },
-    "automatically_finalizes_at": None,
-    "collection_method": "charge_automatically",
-    "custom_fields": None,
-    "customer_account": None,
-    "customer_shipping": None,
-    "customer_tax_ids": [],
-    "default_payment_method": None,
-    "default_source": None,
-    "default_tax_rates": [],
-    "discounts": [],
-    "due_date": None,
-    "effective_at": None,
-    "ending_balance": None,
-    "footer": None,
-    "from_invoice": None,
-    "hosted_invoice_url": None,
-    "invoice_pdf": None,
-    "issuer": {"type": "self"},
-    "last_finalization_error": None,
-    "latest_revision": None,
-    "livemode": False,
-    "metadata": {},
-    "next_payment_attempt": None,
-    "number": None,
-    "on_behalf_of": None,
-    "payment_settings": {
-        "default_mandate": None,
-        "payment_method_options": None,
-        "payment_method_types": None,
-    },
-    "post_payment_credit_notes_amount": 0,
-    "pre_payment_credit_notes_amount": 0,
-    "receipt_number": None,
-    "rendering": None,
-    "shipping_cost": None,
-    "shipping_details": None,
-    "starting_balance": 0,
-    "statement_descriptor": None,
-    "status": "draft",
-    "test_clock": None,
-    "total_discount_amounts": [],
-    "total_pretax_credit_amounts": [],
-    "total_taxes": [],
-    "webhooks_delivered_at": None,
-    "_intent": None,
-    "_first_failed_at": None,
-    "_secret": None,
-}
-
-
-def _blank(account: Account, subscription: Object, reason: str, ident: str, created: int) -> Object:
-    customer = account.get("customer", subscription["customer"])
-    lines = [_line(subscription, item, ident) for item in subscription["items"]["data"]]
-    if reason == "upcoming":
-        for line in lines:
-            line["period"] = {"start": line["period"]["end"], "end": line["period"]["end"]}
-    total = sum(line["amount"] for line in lines)
-    start = created if reason == "subscription_create" else _period_start(subscription, reason)
-    return shapes.filled(
-        _NEW,
-        id=ident,
-        account_name=account.settings.name,
-        amount_due=total,
-        amount_remaining=total,
-        billing_reason=reason,
-        created=created,
-        currency=subscription["currency"],
-        customer=subscription["customer"],
-        customer_address=customer.get("address"),
-        customer_email=customer.get("email"),
-        customer_name=customer.get("name"),
-        customer_phone=customer.get("phone"),
-        customer_tax_exempt=customer.get("tax_exempt"),
-        description=subscription["description"],
-        lines=shapes.listed(lines, f"/v1/invoices/{ident}/lines"),
-        parent=_parent(subscription),
-        period_end=created,
-        period_start=start,
-        status_transitions=dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
-        subtotal=total,
-        subtotal_excluding_tax=total,
-        total=total,
-        total_excluding_tax=total,
-    )
-
-
-def _parent(subscription: Object) -> Object:
-    """Where the invoice comes from; the subscription's metadata as it is now."""
-    details = {
-        "metadata": dict(subscription["metadata"]),
-        "subscription": subscription["id"],
-        "subscription_proration_date": None,
-    }
-    return {"quote_details": None, "subscription_details": details, "type": "subscription_details"}
-
-
-def _period_start(subscription: Object, reason: str) -> int:
-    """A renewal's invoice covers, in its own words, the period that has just ended."""
-    item = subscription["items"]["data"][0]
-    if reason == "upcoming":
-        return int(item["current_period_start"])
-    earlier = item["current_period_start"] - (item["current_period_end"] - item["current_period_start"])
-    return int(max(earlier, subscription["start_date"]))
-
-
-def _line(subscription: Object, item: Object, invoice: str) -> Object:
-    price = item["price"]
-    amount = price["unit_amount"] * item["quantity"]
-    return {
-        "id": new_id("il"),
-        "object": "line_item",
-        "amount": amount,
-        "currency": price["currency"],
-        "description": f"{item['quantity']} × {price['nickname'] or 'subscription'}",
-        "discount_amounts": [],
-        "discountable": True,
-        "discounts": [],
-        "invoice": invoice or None,
-        "livemode": False,
-        "metadata": dict(subscription["metadata"]),
-        "parent": {
-            "invoice_item_details": None,
-            "subscription_item_details": {
-                "invoice_item": None,
-                "proration": False,
-                "proration_details": {"credited_items": None},
-                "subscription": subscription["id"],
-                "subscription_item": item["id"],
-            },
-            "type": "subscription_item_details",
-        },
-        "period": {"end": item["current_period_end"], "start": item["current_period_start"]},
-        "pretax_credit_amounts": [],
-        "pricing": {
-            "price_details": {"price": price["id"], "product": price["product"]},
-            "type": "price_details",
-            "unit_amount_decimal": price["unit_amount_decimal"],
-        },
-        "quantity": item["quantity"],
-        "subtotal": amount,
-        "taxes": [],
-    }
-
-
-def finalize(account: Account, bill: Object, intent: Object) -> None:
+def finalize(account: Account, bill: Object, intent: Object | None, sums: Object) -> None:
+    """Closes a draft: it gets its number and its page, and its sums are final."""
     customer = account.get("customer", bill["customer"])
     number = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04d}"
     account.change(customer, None, next_invoice_sequence=customer["next_invoice_sequence"] + 1)
+    if intent:
+        _open_payment(account, bill, intent)
+    secret = random_text(24)
+    page = f"{account.settings.public_url}/invoice/{bill['id']}_{secret}"
+    account.change(
+        bill,
+        "invoice.finalized",
+        **sums,
+        status="open",
+        number=number,
+        amount_remaining=sums["amount_due"],
+        automatically_finalizes_at=None,
+        effective_at=account.now(),
+        hosted_invoice_url=page,
+        invoice_pdf=f"{page}/pdf",
+        status_transitions={**bill["status_transitions"], "finalized_at": account.now()},
+        _intent=intent["id"] if intent else None,
+        _secret=secret,
+    )
+
+
+def _open_payment(account: Account, bill: Object, intent: Object) -> None:
     account.add(
         {
             "id": new_id("inpay"),
             "object": "invoice_payment",
             "amount_paid": None,
-            "amount_requested": bill["total"],
+            "amount_requested": intent["amount"],
             "created": account.now(),
             "currency": bill["currency"],
             "invoice": bill["id"],
@@ -264,41 +112,27 @@ def finalize(account: Account, bill: Object, intent: Object) -> None:
             "status_transitions": {"canceled_at": None, "paid_at": None},
         }
     )
-    secret = random_text(24)
-    page = f"{account.settings.public_url}/invoice/{bill['id']}_{secret}"
-    account.change(
-        bill,
-        "invoice.finalized",
-        status="open",
-        number=number,
-        automatically_finalizes_at=None,
-        effective_at=account.now(),
-        ending_balance=0,
-        hosted_invoice_url=page,
-        invoice_pdf=f"{page}/pdf",
-        status_transitions={**bill["status_transitions"], "finalized_at": account.now()},
-        _intent=intent["id"],
-        _secret=secret,
-    )
 
 
-def paid(account: Account, bill: Object) -> None:
+def paid(account: Account, bill: Object, *, counted: bool = False) -> None:
+    """Nothing remains due; `counted` when this try is on the invoice already."""
     now = account.now()
     payment = payment_of(account, bill)
-    account.change(
-        payment,
-        "invoice_payment.paid",
-        status="paid",
-        amount_paid=bill["total"],
-        status_transitions={"canceled_at": None, "paid_at": now},
-    )
+    if payment:
+        account.change(
+            payment,
+            "invoice_payment.paid",
+            status="paid",
+            amount_paid=bill["amount_due"],
+            status_transitions={"canceled_at": None, "paid_at": now},
+        )
     account.change(
         bill,
         "invoice.paid",
         status="paid",
-        amount_paid=bill["total"],
+        amount_paid=bill["amount_due"],
         amount_remaining=0,
-        attempt_count=bill["attempt_count"] + 1,
+        attempt_count=bill["attempt_count"] + (1 if payment and not counted else 0),
         attempted=True,
         auto_advance=False,
         next_payment_attempt=None,
@@ -307,11 +141,49 @@ def paid(account: Account, bill: Object) -> None:
     account.emit("invoice.payment_succeeded", bill)
 
 
-def payment_of(account: Account, bill: Object) -> Object:
-    payment = account.store.one("invoice_payment", Where("invoice", "=", bill["id"]))
-    if payment is None:
-        raise LookupError(f"the finalised invoice {bill['id']} has no payment")
-    return payment
+def give_up(account: Account, bill: Object, status: str) -> Object:
+    """An open invoice becomes void (its payment ends too, and used credit comes back) or uncollectible."""
+    now = account.now()
+    name = "voided" if status == "void" else "marked_uncollectible"
+    if status == "void":
+        _undo(account, bill)
+    return account.change(
+        bill,
+        f"invoice.{name}",
+        status=status,
+        auto_advance=False,
+        next_payment_attempt=None,
+        status_transitions={**bill["status_transitions"], f"{name}_at": now},
+    )
+
+
+def _undo(account: Account, bill: Object) -> None:
+    payment = payment_of(account, bill)
+    if payment:
+        payments.void(account, account.get("payment_intent", bill["_intent"]), "void_invoice")
+        transitions = {"canceled_at": account.now(), "paid_at": None}
+        account.change(payment, None, status="canceled", status_transitions=transitions)
+    customer = account.get("customer", bill["customer"])
+    used = bill["ending_balance"] - bill["starting_balance"]
+    if used and not customer.get("deleted"):
+        account.change(customer, "customer.updated", balance=customer["balance"] - used)
+
+
+def payment_of(account: Account, bill: Object) -> Object | None:
+    """The payment of a finalised invoice; there is none when nothing was due."""
+    return account.store.one("invoice_payment", Where("invoice", "=", bill["id"]))
+
+
+def holding(account: Account, subscription: str, line: str) -> Object | None:
+    """The invoice on which a line of this subscription stands."""
+    for bill in of_subscription(account, subscription):
+        if any(one["id"] == line for one in bill["lines"]["data"]):
+            return bill
+    return None
+
+
+def of_subscription(account: Account, subscription: str) -> list[Object]:
+    return account.store.find("invoice", Where("parent.subscription_details.subscription", "=", subscription))
 
 
 def of_page(account: Account, token: str) -> Object | None:
@@ -328,9 +200,7 @@ def owner(bill: Object) -> str:
 
 def stop_collecting(account: Account, subscription: str) -> None:
     """An ended subscription's unpaid invoices stay as they are and are tried no more."""
-    for bill in account.store.find(
-        "invoice", Where("parent.subscription_details.subscription", "=", subscription)
-    ):
+    for bill in of_subscription(account, subscription):
         if bill["status"] in {"draft", "open"} and bill["auto_advance"]:
             account.change(
                 bill,
@@ -339,30 +209,3 @@ def stop_collecting(account: Account, subscription: str) -> None:
                 next_payment_attempt=None,
                 automatically_finalizes_at=None,
             )
-
-
-def retrieve(account: Account, _params: Object, ident: str) -> Object:
-    return account.get("invoice", ident)
-
-
-def catalogue_of(account: Account, params: Object) -> Page:
-    wheres = matching(
-        params,
-        customer="customer",
-        status="status",
-        collection_method="collection_method",
-        subscription="parent.subscription_details.subscription",
-    )
-    return listed(account, "invoice", "/v1/invoices", params, *wheres)
-
-
-def list_payments(account: Account, params: Object) -> Page:
-    wheres = matching(params, invoice="invoice", status="status")
-    wheres += matching(
-        params.get("payment", {}), payment_intent="payment.payment_intent", type="payment.type"
-    )
-    return listed(account, "invoice_payment", "/v1/invoice_payments", params, *wheres)
-
-
-def retrieve_payment(account: Account, _params: Object, ident: str) -> Object:
-    return account.get("invoice_payment", ident)

@@ -10,13 +10,16 @@ from membership.sandbox import (
     customers,
     disputes,
     events,
-    invoices,
+    invoice_calls,
     listing,
+    pausing,
     payment_calls,
     payments,
+    previews,
     refunds,
     session_parameters,
     sessions,
+    subscription_creation,
     subscription_parameters,
     subscriptions,
 )
@@ -100,6 +103,13 @@ ROUTES = (
     _read("/v1/balance_transactions", "balance_transaction", balance_calls.retrieve_movement),
     _list("/v1/payouts", "payout", balance_calls.PAYOUTS, balance_calls.list_payouts),
     _read("/v1/payouts", "payout", balance_calls.retrieve_payout),
+    Route(
+        "POST",
+        "/v1/subscriptions",
+        "subscription",
+        subscription_parameters.CREATE,
+        subscription_creation.create,
+    ),
     _list("/v1/subscriptions", "subscription", subscription_parameters.LIST, subscriptions.catalogue_of),
     _read("/v1/subscriptions", "subscription", subscriptions.retrieve),
     Route(
@@ -112,10 +122,26 @@ ROUTES = (
         subscription_parameters.CANCEL,
         subscriptions.cancel,
     ),
-    _list("/v1/invoices", "invoice", invoices.LIST, invoices.catalogue_of),
-    _read("/v1/invoices", "invoice", invoices.retrieve),
-    _list("/v1/invoice_payments", "invoice_payment", invoices.PAYMENTS_LIST, invoices.list_payments),
-    _read("/v1/invoice_payments", "invoice_payment", invoices.retrieve_payment),
+    Route(
+        "POST", "/v1/subscriptions/<id>/pause", "subscription", subscription_parameters.PAUSE, pausing.pause
+    ),
+    Route(
+        "POST",
+        "/v1/subscriptions/<id>/resume",
+        "subscription",
+        subscription_parameters.RESUME,
+        pausing.resume,
+    ),
+    _list("/v1/invoices", "invoice", invoice_calls.LIST, invoice_calls.catalogue_of),
+    _read("/v1/invoices", "invoice", invoice_calls.retrieve),
+    Route("POST", "/v1/invoices/create_preview", "invoice", subscription_parameters.PREVIEW, previews.create),
+    Route("POST", "/v1/invoices/<id>/pay", "invoice", invoice_calls.PAY, invoice_calls.pay),
+    Route("POST", "/v1/invoices/<id>/void", "invoice", PLAIN, invoice_calls.void),
+    Route("POST", "/v1/invoices/<id>/mark_uncollectible", "invoice", PLAIN, invoice_calls.mark_uncollectible),
+    _list(
+        "/v1/invoice_payments", "invoice_payment", invoice_calls.PAYMENTS_LIST, invoice_calls.list_payments
+    ),
+    _read("/v1/invoice_payments", "invoice_payment", invoice_calls.retrieve_payment),
     _list("/v1/disputes", "dispute", disputes.LIST, disputes.catalogue_of),
     _read("/v1/disputes", "dispute", disputes.retrieve),
     _list(

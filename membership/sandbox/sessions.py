@@ -4,7 +4,7 @@
 pressed the button, and its url only while it is open.
 """
 
-from membership.sandbox import catalogue, currencies, customers, payments, shapes
+from membership.sandbox import catalogue, currencies, customers, payments, shapes, subscriptions
 from membership.sandbox.account import Account, step
 from membership.sandbox.clock import DAY, HOUR
 from membership.sandbox.errors import invalid, missing_object
@@ -34,7 +34,8 @@ def create(account: Account, params: Object) -> Object:
     currencies.check_amount(total, currency, "line_items")
     if params["mode"] == "subscription":
         _check_intervals(items)
-        _check_currency_of(account, payer, currency)
+        if payer:
+            subscriptions.check_currency(account, payer, currency, "line_items")
     for item in items:
         _keep_prices(account, item)
     session = account.add(blank(account, params, items=items, currency=currency, payer=payer))
@@ -172,18 +173,6 @@ def _check_intervals(items: list[Object]) -> None:
         raise invalid("The pretend Stripe knows no one-time prices in `subscription` mode.", "line_items")
     if len({(one["interval"], one.get("interval_count", 1)) for one in recurring}) > 1:
         raise invalid("All recurring prices must have the same interval.", "line_items")
-
-
-def _check_currency_of(account: Account, customer: Object | None, currency: str) -> None:
-    if customer is None:
-        return
-    for running in account.store.find("subscription", Where("customer", "=", customer["id"])):
-        if running["status"] != "canceled" and running["currency"] != currency:
-            raise invalid(
-                "You cannot combine currencies on a single customer. This customer has an active subscription in "
-                f"{running['currency']}.",
-                "line_items",
-            )
 
 
 def retrieve(account: Account, _params: Object, ident: str) -> Object:

@@ -93,6 +93,17 @@ class Store:
             if self._depth == 0:
                 self._db.execute("COMMIT")
 
+    @contextmanager
+    def trial(self) -> Iterator[None]:
+        """Whatever is done inside is undone at its end: how things would be."""
+        with self.transaction():
+            self._db.execute("SAVEPOINT trial")
+            try:
+                yield
+            finally:
+                self._db.execute("ROLLBACK TO trial")
+                self._db.execute("RELEASE trial")
+
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self.lock:
             return self._db.execute(sql, values).fetchall()

@@ -242,8 +242,10 @@ def _params_class(route):
         "DELETE": "cancel" if noun == "subscription" else "delete",
         "GET": "list" if route.many else "retrieve",
     }[route.method]
-    if tail in {"expire", "cancel"}:
+    if tail in {"cancel", "create_preview", "expire", "mark_uncollectible", "pause", "pay", "resume"}:
         verb = tail
+    elif tail == "void":
+        verb = "void_invoice"
     elif tail == "line_items":
         noun, verb = "session", "list_line_items"
     elif tail == "payment_methods" and "<id>" in route.path:
