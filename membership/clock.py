@@ -22,6 +22,11 @@ def now() -> datetime:
     return _Clock.source()
 
 
+def outside() -> datetime:
+    """The time on other people's clocks: an authenticator app knows nothing of a month that the demo skipped."""
+    return _system()
+
+
 def use(source: Source | None) -> None:
     """Read the time from `source` from now on; None: from the system again."""
     _Clock.source = staticmethod(source or _system)

@@ -22,13 +22,17 @@ from membership.web import (
     machines,
     public,
     refusals,
+    sessions,
     sheets,
+    sign_in,
+    staff,
     style,
     thanks,
     transfer,
     view,
 )
 from membership.web.pagecache import PageCache
+from membership.web.staff import factor
 
 BLUEPRINTS = (
     (public.bp, "readers"),
@@ -36,6 +40,9 @@ BLUEPRINTS = (
     (transfer.bp, "givers"),
     (thanks.bp, "givers-own"),
     (leave.bp, "leavers"),
+    (sign_in.bp, "signers"),
+    (factor.bp, "signers"),
+    (staff.bp, "staff"),
     (demo.bp, "demo-readers"),
     (demo.mails, "demo"),
     (hooks.bp, "hooks"),
@@ -64,6 +71,7 @@ def register(app: Flask) -> None:
     view.register(app, stylesheet)
     refusals.register(app)
     app.before_request(guards.admit)
+    sessions.register(app)
     app.after_request(guards.dress)
     for bp, guard in BLUEPRINTS:
         if settings.mode in guards.DEMO_MODES or not guards.GUARDS[guard].demo_only:

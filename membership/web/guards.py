@@ -35,6 +35,8 @@ class Guard:
     cookies: bool = False
     most_bytes: int = FORM_BYTES
     demo_only: bool = False
+    needs: str = ""
+    """The kind of session without which nobody enters: member or staff."""
 
 
 GUARDS = {
@@ -42,6 +44,9 @@ GUARDS = {
     "givers": Guard("private, no-cache", cookies=True),  # a form with tokens; Back finds what was typed
     "givers-own": Guard("no-store", cookies=True),  # what only the browser that gave may see
     "leavers": Guard("no-store", cookies=True),  # addresses that hold a token
+    "signers": Guard("no-store", cookies=True),  # on their way in
+    "members": Guard("no-store", cookies=True, needs="member"),
+    "staff": Guard("no-store", cookies=True, needs="staff"),
     "demo-readers": Guard(SHARED_SECOND, demo_only=True),
     "demo": Guard("no-store", demo_only=True),
     "assets": Guard("public, max-age=31536000, immutable", localised=False),
