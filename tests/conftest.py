@@ -181,7 +181,8 @@ class Apps:
         """A new app on this database."""
         calls = requests.Session()
         calls.mount(builder.ENVIRONMENT["STRIPE_API_BASE"], WSGIAdapter(self.switchboard))
-        app = create_app(builder.settings(url, MAIL_URL=self.mail_url, **more), stripe_session=calls)
+        own = {"MAIL_URL": self.mail_url, "INSTANCE_PATH": str(self.databases.folder / "instance")}
+        app = create_app(builder.settings(url, **(own | more)), stripe_session=calls)
         app.test_client_class = Reader
         return app
 

@@ -7,8 +7,9 @@ from flask import current_app
 
 from membership.cli.command import Group
 from membership.cli.newsroom_file import NewsroomFile, RulePart, read
+from membership.config import Settings
 from membership.db import db, writing
-from membership.domain import allocations, fundraisers, outlets
+from membership.domain import allocations, banners, fundraisers, outlets, plans
 from membership.domain import newsroom as house
 
 newsroom = Group("newsroom", help="The newsroom and what it raises money for.")
@@ -20,11 +21,9 @@ def load(file: Path) -> None:
     """Describe everything as FILE says; loading the same file again changes nothing."""
     whole = read(file, current_app.config["SETTINGS"])
     described(whole)
-    click.echo(
-        f"{whole.newsroom['name']}: {len(whole.outlets)} outlets, {len(whole.fundraisers)} fundraisers, as the file says."
-    )
-    for name in whole.later:
-        click.echo(f"The file has a table called {name}: this release does not use it yet.", err=True)
+    counts = {"outlets": whole.outlets, "fundraisers": whole.fundraisers, "plans": whole.plans}
+    told = ", ".join(f"{len(found)} {noun}" for noun, found in counts.items())
+    click.echo(f"{whole.newsroom['name']}: {told}, as the file says.")
 
 
 def described(whole: NewsroomFile) -> None:
@@ -35,7 +34,22 @@ def described(whole: NewsroomFile) -> None:
         for slug, said in whole.fundraisers.items():
             fundraiser = fundraisers.describe(slug, **said)
             _agree(fundraiser, whole.rules[slug], ids)
+        _offer(whole, current_app.config["SETTINGS"])
         db.session.commit()
+
+
+def _offer(whole: NewsroomFile, settings: Settings) -> None:
+    """Perks before the plans that open them. A plan that the file no longer names is closed."""
+    for slug, said in whole.perks.items():
+        kept = plans.keep_file(said["file"], settings.instance_path) if said["file"] else None
+        perk = plans.describe_perk(slug, **(said | {"file": kept}))
+        plans.stock(perk, whole.codes[slug])
+    for slug, said in whole.plans.items():
+        plans.describe_plan(slug, **said)
+    plans.close_others(whole.plans)
+    for slug, said in whole.drives.items():
+        banners.describe(slug, **said)
+    banners.forget_others(whole.drives)
 
 
 def _agree(fundraiser: fundraisers.Fundraiser, part: RulePart, ids: dict[str, int]) -> None:
