@@ -1,0 +1,191 @@
+"""What needs a person today: one matter per kind of trouble, with how often it is there and the first of it.
+
+Read-only. Each matter looks at no more than a hundred rows, along an index; what Stripe's side has to say is
+`billing.events`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, func, null, or_, select, text
+from sqlalchemy.engine import Row
+
+from membership.db import db
+from membership.domain.corrections import Correction, CorrectionStatus
+from membership.domain.donations import Donation, Review
+from membership.domain.memberships import Membership, MembershipStatus
+from membership.domain.memberships.joining import LIVE
+from membership.domain.outbox import Email
+from membership.domain.payments import Payment, Refund, RefundStatus
+from membership.domain.people import Given, Person, Standing
+from membership.domain.reports.names import Named, named
+from membership.domain.reports.paging import Asked
+from membership.domain.roles import Ability
+from membership.money import Money
+
+MOST = 100
+FIRST = 3
+LATELY = timedelta(days=14)
+MONTH = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One of the first: whom it is about, how much, since when, and a word on it."""
+
+    who: Named | None
+    amount: Money | None
+    at: datetime | None
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """One kind of trouble. `count` goes as far as `MOST`; `first` are the first few."""
+
+    kind: str
+    count: int
+    first: list[Line]
+
+    @property
+    def is_more(self) -> bool:
+        """Whether there may be more than was counted."""
+        return self.count >= MOST
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How a matter is asked for, and who may do something about it."""
+
+    kind: str
+    ability: Ability
+    rows: Callable[[datetime], Asked]
+    """person, minor, currency, moment, word."""
+
+
+def matters(abilities: frozenset[Ability], *, now: datetime) -> list[Matter]:
+    """What is there for somebody who may do this, the most pressing first; what is not there is left out."""
+    found = []
+    for question in QUESTIONS:
+        if question.ability in abilities:
+            rows = db.session.execute(question.rows(now).limit(MOST)).all()
+            if rows:
+                found.append((question.kind, len(rows), rows[:FIRST]))
+    people = named(row[0] for _, _, rows in found for row in rows)
+    return [Matter(kind, count, [_line(people, row) for row in rows]) for kind, count, rows in found]
+
+
+def _line(people: dict[int, Named], row: Row[*tuple[Any, ...]]) -> Line:
+    person, minor, currency, at, word = row
+    amount = None if minor is None or currency is None else Money(minor, currency)
+    return Line(people.get(person), amount, at, word or "")
+
+
+def _held(_now: datetime) -> Asked:
+    d = Donation
+    asked = select(d.person_id, d.charged_minor, d.currency, d.settled_at, d.card_country)
+    return asked.where(d.review == Review.HELD).order_by(d.id)
+
+
+def _proposed(_now: datetime) -> Asked:
+    asked = select(
+        Payment.person_id, Refund.amount_minor, Payment.currency, Refund.asked_at, Payment.reference
+    )
+    return (
+        asked.join(Payment, Payment.id == Refund.payment_id)
+        .where(Refund.status == RefundStatus.PROPOSED)
+        .order_by(Refund.id)
+    )
+
+
+def _apart(_now: datetime) -> Asked:
+    asked = select(Payment.person_id, Payment.amount_minor, Payment.currency, Payment.paid_at, Payment.apart)
+    return asked.where(Payment.apart.is_not(None)).order_by(Payment.id.desc())
+
+
+def _doubled(_now: datetime) -> Asked:
+    m = Membership
+    asked = select(m.person_id, m.amount_minor, m.currency, m.doubled_at, m.reference)
+    return asked.where(m.doubled_at.is_not(None), m.status != MembershipStatus.ENDED).order_by(m.doubled_at)
+
+
+def _late(_now: datetime) -> Asked:
+    m = Membership
+    asked = select(m.person_id, m.amount_minor, m.currency, m.paid_until, m.reference)
+    return asked.where(m.status == MembershipStatus.PAST_DUE).order_by(m.paid_until)
+
+
+def _failed(now: datetime) -> Asked:
+    m = Membership
+    asked = select(m.person_id, m.amount_minor, m.currency, m.ended_at, m.reference)
+    return asked.where(m.ended_by == "failed", m.ended_at > now - LATELY).order_by(m.ended_at.desc())
+
+
+def _ripe(now: datetime) -> Asked:
+    c = Correction
+    asked = select(c.person_id, null(), null(), c.ripe_at, c.reference)
+    return asked.where(c.status == CorrectionStatus.PROPOSED, c.ripe_at <= now).order_by(c.ripe_at)
+
+
+def _bounced(_now: datetime) -> Asked:
+    """Only those who are written to: members, and whoever's gift runs."""
+    live = Person.standing.in_((Standing.ACTIVE, Standing.PAST_DUE, Standing.PAUSED))
+    asked = select(Person.id, null(), null(), Person.bounced_at, Person.reference)
+    asked = asked.where(Person.bounced_at.is_not(None), or_(live, Person.given == Given.RUNNING))
+    return asked.order_by(Person.id.desc())
+
+
+def _dead_mails(_now: datetime) -> Asked:
+    """Without names: a mail that could not be sent is known by its template."""
+    asked = select(null(), null(), null(), Email.queued_at, Email.template)
+    return asked.where(and_(Email.dead, Email.sealed.is_not(None))).order_by(Email.queued_at.desc())
+
+
+QUESTIONS = (
+    Question("held", Ability.REVIEW, _held),
+    Question("refund", Ability.REFUND, _proposed),
+    Question("apart", Ability.REFUND, _apart),
+    Question("double", Ability.GRANT, _doubled),
+    Question("late", Ability.GRANT, _late),
+    Question("failed", Ability.GRANT, _failed),
+    Question("address", Ability.WRITE, _ripe),
+    Question("bounced", Ability.WRITE, _bounced),
+    Question("mail", Ability.SEE_EVENTS, _dead_mails),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How it stands: members now by standing, who came and went in thirty days, what recurs a month by currency."""
+
+    members: dict[MembershipStatus, int]
+    joined: int
+    left: int
+    monthly: list[Money]
+
+
+_ENDS = ("member", "withdrawn", "failed", "staff", "over")
+
+
+def figures(*, now: datetime) -> Figures:
+    """Counted over those who are members, not over all people."""
+    m = Membership
+    live = text(str(LIVE))  # in the words of the index
+    standing = select(m.status, func.count()).where(live).group_by(m.status)
+    came = select(func.count()).select_from(Person).where(Person.member_since > now - MONTH)
+    went = select(func.count()).select_from(m).where(m.ended_by.in_(_ENDS), m.ended_at > now - MONTH)
+    each = select(m.currency, m.interval, func.sum(m.amount_minor)).where(
+        live, m.amount_minor.is_not(None), m.ends_at.is_(None)
+    )
+    sums: dict[str, int] = {}
+    by_price: Asked = each.group_by(m.currency, m.interval)
+    for currency, interval, minor in db.session.execute(by_price):
+        sums[currency] = sums.get(currency, 0) + (int(minor) // 12 if interval == "year" else int(minor))
+    return Figures(
+        members={status: int(number) for status, number in db.session.execute(standing)},
+        joined=int(db.session.scalar(came) or 0),
+        left=int(db.session.scalar(went) or 0),
+        monthly=[Money(minor, currency) for currency, minor in sorted(sums.items(), key=lambda p: -p[1])],
+    )

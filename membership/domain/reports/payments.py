@@ -1,0 +1,136 @@
+"""The list of payments: what came in, for what, what it cost, what went back; newest first, by keyset."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Row
+
+from membership.db import db
+from membership.domain.donations import Donation, Review
+from membership.domain.memberships import Membership
+from membership.domain.payments import Payment, PaymentStatus, Refund
+from membership.domain.payments.refunds import COUNTED
+from membership.domain.people import Person
+from membership.domain.reports.names import Named, named
+from membership.domain.reports.paging import SIZE, TOP, Asked, Page, Place, cut, from_place
+from membership.money import Money
+
+
+class State(StrEnum):
+    """Which payments somebody looks for."""
+
+    APART = "apart"
+    HELD = "held"
+    UNPAID = "unpaid"
+    UNBOOKED = "unbooked"
+    REFUNDED = "refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFilter:
+    """Which payments: of a state, for gifts or memberships, of one person, or the one with this reference."""
+
+    state: State | None = None
+    purpose: str | None = None
+    """gift or membership."""
+    person: str | None = None
+    payment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """One row of the list. `settled` and `fee` are None until the balance transaction is known."""
+
+    reference: str
+    charge_id: str
+    paid_at: datetime
+    amount: Money
+    status: PaymentStatus
+    settled: Money | None
+    fee: Money | None
+    refunded: Money | None
+    apart: str | None
+    is_held: bool
+    who: Named | None
+    fundraiser_id: int | None
+    plan_id: int | None
+
+
+def page_of(asked: PaymentFilter, place: Place = TOP, *, size: int = SIZE) -> Page[Paid]:
+    """One page of payments: three queries."""
+    keys = (Payment.id,)
+    rows = db.session.execute(from_place(_asked(asked), keys, place, size)).all()
+    page = cut(rows, keys, place, size, lambda row: (row.id,))
+    return Page(_shown(page.rows), page.newer, page.older)
+
+
+def _asked(asked: PaymentFilter) -> Asked:
+    owner = func.coalesce(Payment.person_id, Donation.person_id, Membership.person_id)
+    found = (
+        select(
+            *Payment.__table__.columns,
+            Donation.fundraiser_id,
+            Membership.plan_id,
+            owner.label("owner_id"),
+        )
+        .outerjoin(Donation, Donation.id == Payment.donation_id)
+        .outerjoin(Membership, Membership.id == Payment.membership_id)
+    )
+    if asked.purpose == "gift":
+        found = found.where(Payment.donation_id.is_not(None))
+    elif asked.purpose == "membership":
+        found = found.where(Payment.membership_id.is_not(None))
+    if asked.payment is not None:
+        found = found.where(Payment.reference == asked.payment)
+    if asked.person is not None:
+        theirs = select(Person.id).where(Person.reference == asked.person).scalar_subquery()
+        found = found.where(Payment.person_id == theirs)
+    return _in_state(found, asked.state)
+
+
+def _in_state(found: Asked, state: State | None) -> Asked:
+    """Each of these is served by an index of its own, in the words of which it is asked."""
+    if state is State.APART:
+        return found.where(Payment.apart.is_not(None))
+    if state is State.HELD:
+        return found.where(Payment.donation_id.in_(select(Donation.id).where(Donation.review == Review.HELD)))
+    if state is State.UNPAID:
+        return found.where(Payment.status != PaymentStatus.SUCCEEDED)
+    if state is State.UNBOOKED:
+        return found.where(Payment.net_minor.is_(None), Payment.status == PaymentStatus.SUCCEEDED)
+    if state is State.REFUNDED:
+        return found.where(Payment.id.in_(select(Refund.payment_id).where(Refund.status.in_(COUNTED))))
+    return found
+
+
+def _shown(rows: list[Row[Any]]) -> list[Paid]:
+    whose = named(row.owner_id for row in rows)
+    back = select(Refund.payment_id, func.sum(Refund.amount_minor)).where(
+        Refund.payment_id.in_([row.id for row in rows]), Refund.status.in_(COUNTED)
+    )
+    went = {one: int(minor) for one, minor in db.session.execute(back.group_by(Refund.payment_id))}
+    return [
+        Paid(
+            reference=row.reference,
+            charge_id=row.stripe_charge_id,
+            paid_at=row.paid_at,
+            amount=Money(row.amount_minor, row.currency),
+            status=row.status,
+            settled=_settled(row.settled_minor, row.settled_currency),
+            fee=_settled(row.fee_minor, row.settled_currency),
+            refunded=Money(went[row.id], row.currency) if row.id in went else None,
+            apart=row.apart,
+            is_held=row.held,
+            who=whose.get(row.owner_id),
+            fundraiser_id=row.fundraiser_id,
+            plan_id=row.plan_id,
+        )
+        for row in rows
+    ]
+
+
+def _settled(minor: int | None, currency: str | None) -> Money | None:
+    return None if minor is None or currency is None else Money(minor, currency)
