@@ -39,6 +39,7 @@ class Card:
     brand: str = "visa"
     country: str = "US"
     decline: Decline | None = None
+    attaches: bool = False  # may be kept for a customer, although every charge is declined
     authenticate: str = "never"  # never | unless_kept (once it is set up, later charges pass) | always
     dispute: str | None = None  # a dispute's reason, "inquiry" or "early_fraud_warning"
     refund: str = "succeeds"  # succeeds | pending | fails_later
@@ -67,7 +68,7 @@ _CARDS = {
         Card("4242424242424242"),
         Card("5555555555554444", brand="mastercard"),
         Card("378282246310005", brand="amex"),
-        Card("4000000000000341", decline=_declined("generic_decline")),
+        Card("4000000000000341", decline=_declined("generic_decline"), attaches=True),
         Card("4000002500003155", country="IE", authenticate="unless_kept"),
         Card("4000002760003184", country="DE", authenticate="always"),
         Card("4000008400001629", authenticate="always", decline=_declined("generic_decline")),

@@ -6,9 +6,9 @@ the session open, so that another card may be tried.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from membership.sandbox import (
+    card_fields,
     collecting,
     customers,
     payment_methods,
@@ -18,17 +18,10 @@ from membership.sandbox import (
     subscriptions,
 )
 from membership.sandbox.account import Account, step
+from membership.sandbox.card_fields import FormProblem
 from membership.sandbox.cards import Card, Decline, account_of, card_of
 from membership.sandbox.parameters import EMAIL
 from membership.sandbox.store import Object
-
-
-class FormProblem(ValueError):
-    """A field the payer must mend: its name and a sentence."""
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
 
 
 @dataclass(frozen=True)
@@ -111,24 +104,7 @@ def _check(account: Account, form: Form, email: str, session: Object) -> tuple[i
         return None
     if "card" not in session["payment_method_types"]:
         raise FormProblem("card_number", "Cards are not offered here.")
-    if not form.card_number.strip():
-        raise FormProblem("card_number", "Your card number is incomplete.")
-    expires = _expiry(account, form.exp)
-    length = 4 if form.card_number.strip().startswith("3") else 3
-    if not re.fullmatch(rf"[0-9]{{{length}}}", form.cvc.strip()):
-        raise FormProblem("cvc", "Your card's security code is incomplete.")
-    return expires
-
-
-def _expiry(account: Account, typed: str) -> tuple[int, int]:
-    found = re.fullmatch(r"\s*([0-9]{1,2})\s*[/-]?\s*((?:20)?[0-9]{2})\s*", typed)
-    if not found or not 1 <= int(found[1]) <= 12:
-        raise FormProblem("exp", "Your card's expiration date is incomplete.")
-    month, year = int(found[1]), 2000 + int(found[2]) % 100
-    today = datetime.fromtimestamp(account.now(), UTC)
-    if (year, month) < (today.year, today.month):
-        raise FormProblem("exp", "Your card's expiration year is in the past.")
-    return month, year
+    return card_fields.check(account, form.card_number, form.exp, form.cvc)
 
 
 def _intent(account: Account, session: Object) -> Object:

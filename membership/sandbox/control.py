@@ -18,6 +18,7 @@ from membership.sandbox import (
     faults,
     payment_methods,
     payments,
+    portal_configurations,
     refunds,
     report,
     shapes,
@@ -71,6 +72,7 @@ class Control:
             ("POST", "sepa"): self._in_one(self._sepa),
             ("POST", "payout"): self._in_one(self._payout),
             ("POST", "card"): self._in_one(self._card),
+            ("POST", "portal_default"): self._in_one(self._portal_default),
             ("GET", "state"): self._state,
         }
 
@@ -207,6 +209,11 @@ class Control:
         for one in mine:
             subscriptions.swap_card(account, one, method)
         return account.get("payment_method", method["id"])
+
+    def _portal_default(self, body: Body) -> Object:
+        """Somebody saves the portal's settings in the dashboard."""
+        _only(body)
+        return portal_configurations.save_default(self._account)
 
     def _state(self, body: Body) -> Body:
         _only(body, "email")

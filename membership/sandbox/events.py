@@ -1,9 +1,8 @@
-"""Reading back what happened, and the one endpoint that is told: events are kept for 30 days."""
+"""Reading back what happened: events are kept for 30 days."""
 
-from membership.sandbox.account import API_VERSION, Account
+from membership.sandbox.account import Account
 from membership.sandbox.clock import DAY
 from membership.sandbox.errors import invalid, missing_object
-from membership.sandbox.ids import new_id
 from membership.sandbox.listing import Page, listed, pages
 from membership.sandbox.parameters import Flag, Items, Text
 from membership.sandbox.store import Object, Where
@@ -32,35 +31,3 @@ def catalogue_of(account: Account, params: Object) -> Page:
     if "delivery_success" in params:
         wheres.append(Where("_delivered", "=", params["delivery_success"]))
     return listed(account, "event", "/v1/events", params, *wheres)
-
-
-def endpoint(account: Account) -> Object:
-    """The webhook endpoint this sandbox was configured with."""
-    ident = account.store.setting("webhook_endpoint", None)
-    if ident is None:
-        ident = new_id("we")
-        account.store.set("webhook_endpoint", ident)
-    return {
-        "id": ident,
-        "object": "webhook_endpoint",
-        "api_version": API_VERSION,
-        "application": None,
-        "created": account.store.setting("opened_at", account.now()),
-        "description": "The application in front of this sandbox",
-        "enabled_events": ["*"],
-        "livemode": False,
-        "metadata": {},
-        "status": "enabled",
-        "url": account.settings.webhook_url,
-    }
-
-
-def retrieve_endpoint(account: Account, _params: Object, ident: str) -> Object:
-    found = endpoint(account)
-    if found["id"] != ident:
-        raise missing_object("webhook endpoint", ident)
-    return found
-
-
-def list_endpoints(account: Account, _params: Object) -> Page:
-    return Page([endpoint(account)], has_more=False, url="/v1/webhook_endpoints")

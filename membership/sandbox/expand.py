@@ -7,7 +7,7 @@ where the value happens to be null.
 from collections.abc import Callable
 from typing import Any
 
-from membership.sandbox import shapes
+from membership.sandbox import endpoints, portal_configurations, shapes
 from membership.sandbox.account import Account
 from membership.sandbox.errors import invalid
 from membership.sandbox.store import Object, Where
@@ -44,6 +44,9 @@ _IDS: dict[str, dict[str, str]] = {
     "balance_transaction": {"source": "?"},
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "payment_method": {"customer": "customer"},
+    "setup_intent": {"customer": "customer", "payment_method": "payment_method"},
+    "billing_portal.session": {"configuration": "billing_portal.configuration"},
+    "billing_portal.configuration": {"features.subscription_update.products": "portal_product"},
     "subscription": {
         "customer": "customer",
         "default_payment_method": "payment_method",
@@ -187,6 +190,9 @@ def render(account: Account, obj: Object, paths: list[str]) -> Object:
 
 def _expand_one(account: Account, obj: Object, out: Object, name: str, below: list[str]) -> None:
     kind = out["object"]
+    if name == "features.subscription_update.products":
+        out["features"] = portal_configurations.with_products(obj)["features"]
+        return
     if name in _HIDDEN_LISTS.get(kind, {}):
         data = _LOADERS[kind, name](account, obj)
         url = _URLS[name].format(id=obj["id"])
@@ -219,5 +225,5 @@ def _present(account: Account, obj: Object) -> Object:
     if obj["object"] == "balance_transaction":
         out["status"] = "available" if account.now() >= obj["available_on"] else "pending"
     elif obj["object"] == "event":
-        out["pending_webhooks"] = 0 if obj["_delivered"] else 1
+        out["pending_webhooks"] = 0 if obj["_delivered"] else endpoints.waiting(account, obj["id"])
     return out

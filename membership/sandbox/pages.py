@@ -1,53 +1,51 @@
-"""The hosted pages: pay, 3-D Secure, and what is said when there is nothing to pay.
+"""The hosted pages: pay, 3-D Secure, and what is said when there is nothing to pay. The portal and the invoice
+have files of their own.
 
 Plain forms without a script, under a content policy of their own. A page never says more than the session's
 url gives: whoever has the link may pay, nobody learns who else did.
 """
 
-import base64
-import hashlib
 import re
-from pathlib import Path
-from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader
-from werkzeug.utils import redirect
 from werkzeug.wrappers import Request, Response
 
-from membership.sandbox import checkout, currencies, sessions
+from membership.sandbox import checkout, currencies, frame, sessions
 from membership.sandbox.account import Account
+from membership.sandbox.card_fields import FormProblem
 from membership.sandbox.cards import Decline
-from membership.sandbox.checkout import Form, FormProblem, Outcome
+from membership.sandbox.checkout import Form, Outcome
 from membership.sandbox.errors import CardDeclined
+from membership.sandbox.frame import see
+from membership.sandbox.invoice_pages import InvoicePages
+from membership.sandbox.portal_pages import PortalPages
 from membership.sandbox.store import Object
 
-_FOLDER = Path(__file__).parent / "templates"
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
-)
-_STYLE = (_FOLDER / "style.css").read_text()
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _FIELDS = ("email", "name", "card_number", "exp", "cvc", "iban")
 
 
 class Pages:
     def __init__(self, account: Account) -> None:
         self._account = account
+        self._portal = PortalPages(account)
+        self._invoices = InvoicePages(account)
 
     def answer(self, request: Request) -> Response:
+        if request.path.startswith("/portal/"):
+            return self._portal.answer(request)
+        if request.path.startswith("/invoice/"):
+            return self._invoices.answer(request)
+        return self._answer_payer(request)
+
+    def _answer_payer(self, request: Request) -> Response:
         found = re.fullmatch(
             r"/(pay|recover)/(cs_test_[A-Za-z0-9]+)(?:_([A-Za-z0-9]+))?(/3ds)?", request.path
         )
         if found is None or request.method not in {"GET", "HEAD", "POST"}:
-            return self._sentence(
-                404, "There is nothing here", "This link leads nowhere. Please go back and try again."
-            )
+            return frame.nowhere(self._account.settings.name)
         room, ident, ticket, secure = found.groups()
         session = self._account.store.get(ident)
         if session is None or (ticket and room == "pay") or (secure and room == "recover"):
-            return self._sentence(
-                404, "There is nothing here", "This link leads nowhere. Please go back and try again."
-            )
+            return frame.nowhere(self._account.settings.name)
         if room == "recover":
             return self._recover(session, request.path)
         posted = request.method == "POST"
@@ -73,14 +71,14 @@ class Pages:
 
     def _after(self, session: Object, outcome: Outcome, form: Form) -> Response:
         if outcome.state == "paid":
-            return _see(_success_url(session))
+            return see(_success_url(session))
         if outcome.state == "authenticate":
-            return _see(f"{self._account.settings.public_url}/pay/{session['id']}/3ds")
+            return see(f"{self._account.settings.public_url}/pay/{session['id']}/3ds")
         if outcome.decline:
             return self._form(402, session, form, _said(outcome.decline), "card_number")
         fresh = self._account.get("checkout.session", session["id"])
         if fresh["status"] == "complete":  # the button was pressed twice
-            return _see(_success_url(fresh))
+            return see(_success_url(fresh))
         return self._show(fresh)
 
     def _show(self, session: Object) -> Response:
@@ -110,7 +108,7 @@ class Pages:
             fixed_email=fixed,
             items=session["_line_items"],
             total=currencies.shown(session["amount_total"], session["currency"]),
-            every=_every(recurring) if recurring else None,
+            every=frame.every(recurring) if recurring else None,
             button=_button(session),
             action=f"/pay/{session['id']}",
             cancel_url=session["cancel_url"],
@@ -125,7 +123,7 @@ class Pages:
             return self._show(session)
         intent = self._account.store.get(session["_intent"] or "")
         if intent is None or intent["status"] != "requires_action":
-            return _see(f"{self._account.settings.public_url}/pay/{session['id']}")
+            return see(f"{self._account.settings.public_url}/pay/{session['id']}")
         total = currencies.shown(session["amount_total"], session["currency"])
         return self._page("bank.html", 200, session, total=total, action=f"/pay/{session['id']}/3ds")
 
@@ -148,7 +146,7 @@ class Pages:
             )
         with self._account.store.transaction():
             new = sessions.recover(self._account, session)
-        return _see(new["url"])
+        return see(new["url"])
 
     # answering
 
@@ -157,27 +155,9 @@ class Pages:
         return self._page("sentence.html", status, session, title=title, sentence=sentence, back=back)
 
     def _page(self, template: str, status: int, session: Object | None, **values: object) -> Response:
-        body = _TEMPLATES.get_template(template).render(
-            style=_STYLE, shop=_shop(session) or self._account.settings.name, **values
-        )
-        response = Response(body, status, content_type="text/html; charset=utf-8")
-        response.headers["Content-Security-Policy"] = _policy(session)
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
-
-
-def _policy(session: Object | None) -> str:
-    """The form goes here and, once paid, on to the shop: both must be named, or browsers stop the redirect."""
-    targets = ["'self'"]
-    if session:
-        parts = urlsplit(session["success_url"])
-        targets.append(f"{parts.scheme}://{parts.netloc}")
-    return (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; form-action {' '.join(targets)}; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    )
+        shop = _shop(session) or self._account.settings.name
+        onward = [session["success_url"]] if session else []
+        return frame.page(template, status, shop=shop, onward=onward, **values)
 
 
 def _shop(session: Object | None) -> str:
@@ -186,24 +166,12 @@ def _shop(session: Object | None) -> str:
     return str(items[0]["description"]).removeprefix("Gift to ") if items else ""
 
 
-def _see(url: str) -> Response:
-    response = redirect(url, 303)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return Response.force_type(response)
-
-
 def _success_url(session: Object) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 
 def _said(decline: Decline) -> str:
     return decline.message
-
-
-def _every(recurring: Object) -> str:
-    count, interval = recurring["interval_count"], recurring["interval"]
-    return f"every {interval}" if count == 1 else f"every {count} {interval}s"
 
 
 def _button(session: Object) -> str:

@@ -5,10 +5,19 @@ import hashlib
 from membership.sandbox import shapes
 from membership.sandbox.account import Account
 from membership.sandbox.cards import Account as BankAccount
-from membership.sandbox.cards import Card, by_number
+from membership.sandbox.cards import Card, Decline, by_number
 from membership.sandbox.ids import new_id
 from membership.sandbox.store import Object
 
+# Stripe's names for test cards: each use makes a new payment method
+TOKENS = {
+    "pm_card_visa": "4242424242424242",
+    "pm_card_mastercard": "5555555555554444",
+    "pm_card_chargeCustomerFail": "4000000000000341",
+    "pm_card_chargeDeclined": "4000000000000002",
+    "pm_card_authenticationRequired": "4000002760003184",
+    "pm_card_createDispute": "4000000000000259",
+}
 _CHECKS = {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"}
 
 
@@ -74,8 +83,21 @@ def _sepa(means: BankAccount) -> Object:
     }
 
 
+def named(account: Account, ident: str, param: str = "payment_method") -> Object:
+    """A payment method by its id, or a new one by the name of a test card."""
+    if ident in TOKENS:
+        return make(account, by_number(TOKENS[ident]), email=None, name=None)
+    return account.get("payment_method", ident, param)
+
+
 def means_of(method: Object) -> Card | BankAccount:
     return by_number(method["_number"])
+
+
+def refusal(method: Object) -> Decline | None:
+    """Why the bank would not let this one be kept for later, if it would not."""
+    means = means_of(method)
+    return means.decline if isinstance(means, Card) and not means.attaches else None
 
 
 def attach(account: Account, method: Object, customer: str) -> Object:

@@ -16,7 +16,7 @@ from membership.sandbox.parameters import (
     takes,
 )
 
-_LOCALES = (
+LOCALES = (
     "auto",
     "bg",
     "cs",
@@ -146,7 +146,7 @@ CREATE = takes(
     expires_at=Whole(),
     invoice_creation=_OFF,
     line_items=Items(of=_LINE_ITEM, most=100, required=True),
-    locale=Choice(of=_LOCALES),
+    locale=Choice(of=LOCALES),
     managed_payments=Shape(fields={"enabled": Flag(only=False)}),
     metadata=Bag(),
     mode=Choice(of=("payment", "subscription"), required=True),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from membership.sandbox import shapes
+from membership.sandbox import endpoints, shapes
 from membership.sandbox.account import Account
 from membership.sandbox.store import Object
 
@@ -30,6 +30,7 @@ class Delivery(NamedTuple):
     ident: int
     event_id: str
     attempts: int
+    endpoint: str | None  # None is the application this sandbox was started for
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> int:
@@ -53,6 +54,10 @@ class Webhooks:
         self._account = account
         self._sender = sender
         self.wake: Callable[[], None] = lambda: None
+        columns = [row[1] for row in account.store.run("PRAGMA table_info(deliveries)")]
+        if "endpoint" not in columns:
+            account.store.run("ALTER TABLE deliveries ADD COLUMN endpoint TEXT")
+        endpoints.settle_in(account)
         # a killed process may have left some on their way
         account.store.run("UPDATE deliveries SET state = 'pending' WHERE state = 'sending'")
 
@@ -63,6 +68,11 @@ class Webhooks:
 
     def announce(self, event: Object) -> None:
         """Plans the deliveries of a new event, in the transaction that made it."""
+        for endpoint in endpoints.asking(self._account, event["type"]):
+            self._plan(event, endpoint)
+        self.wake()
+
+    def _plan(self, event: Object, endpoint: str | None) -> None:
         modes, rng = self.modes, self._account.rng
         state = "dropped" if "drop" in modes else "held" if "hold" in modes else "pending"
         due = float(self._account.now())
@@ -75,9 +85,9 @@ class Webhooks:
                 + copy * rng.uniform(0.2, _WINDOW)
             )
             self._account.store.run(
-                "INSERT INTO deliveries (event_id, due, state) VALUES (?, ?, ?)", (event["id"], moment, state)
+                "INSERT INTO deliveries (event_id, due, state, endpoint) VALUES (?, ?, ?, ?)",
+                (event["id"], moment, state, endpoint),
             )
-        self.wake()
 
     def release(self) -> int:
         """Lets go of what was held; how many deliveries."""
@@ -96,7 +106,7 @@ class Webhooks:
         store, now = self._account.store, self._account.now()
         with store.transaction():
             rows = store.run(
-                "SELECT id, event_id, attempts FROM deliveries WHERE state = 'pending' "
+                "SELECT id, event_id, attempts, endpoint FROM deliveries WHERE state = 'pending' "
                 "AND (due <= ? OR (attempts = 0 AND due <= ?)) ORDER BY due, id LIMIT 1",
                 (now, now + 2 * _WINDOW if soon else now),
             )
@@ -108,17 +118,21 @@ class Webhooks:
     def send(self, delivery: Delivery) -> bool:
         """One try; a receiver that does not say 2xx in time is tried again later."""
         account = self._account
+        address = endpoints.address(account, delivery.endpoint)
+        if address is None:  # taken away while this one was on its way
+            self._note(delivery, 0)
+            return False
         event = account.store.get(delivery.event_id) or {}
         body = json.dumps(shapes.public(event), indent=2, ensure_ascii=False).encode()
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
             "Accept": "*/*; q=0.5, application/xml",
-            "Stripe-Signature": signature(account.settings.webhook_secret, account.now(), body),
+            "Stripe-Signature": signature(address.secret, account.now(), body),
         }
         status = 0
         try:
-            status = self._sender(account.settings.webhook_url, body, headers)
+            status = self._sender(address.url, body, headers)
         except (OSError, http.client.HTTPException):
             status = 0
         finally:
@@ -139,9 +153,8 @@ class Webhooks:
                 "UPDATE deliveries SET state = ?, due = ?, attempts = ?, last_status = ? WHERE id = ?",
                 (state, due, tried, status, delivery.ident),
             )
-            event = store.get(delivery.event_id)
-            if state == "delivered" and event and not event["_delivered"]:
-                store.put({**event, "_delivered": True})
+            if state == "delivered":
+                endpoints.recount(self._account, delivery.event_id)
 
     def deliver(self, *, soon: bool = False) -> int:
         """Sends everything due, one after another, until nothing is; how many tries that took."""

@@ -9,11 +9,13 @@ import stripe
 
 from membership.sandbox.parameters import Items, Shape
 from membership.sandbox.routes import ROUTES
-from tests.sandbox import annotations
+from tests.sandbox import annotations, portal
 
 CLASSES = {
     "balance": stripe.Balance,
     "balance_transaction": stripe.BalanceTransaction,
+    "billing_portal.configuration": stripe.billing_portal.Configuration,
+    "billing_portal.session": stripe.billing_portal.Session,
     "charge": stripe.Charge,
     "checkout.session": stripe.checkout.Session,
     "customer": stripe.Customer,
@@ -30,6 +32,7 @@ CLASSES = {
     "product": stripe.Product,
     "radar.early_fraud_warning": stripe.radar.EarlyFraudWarning,
     "refund": stripe.Refund,
+    "setup_intent": stripe.SetupIntent,
     "subscription": stripe.Subscription,
     "webhook_endpoint": stripe.WebhookEndpoint,
 }
@@ -128,6 +131,19 @@ def customers(bench):
     bench.v1.customers.delete(made.id)
 
 
+def in_the_portal(bench):
+    member = bench.member()
+    for flow in (None, *(portal.flow(kind, member) for kind in portal.FLOWS)):
+        path = portal.opened(bench, member, flow)
+        bench.browser.get(path)
+    for card in ("4000000000000002", "4000002760003184", "4242424242424242"):
+        path = portal.opened(bench, member)
+        portal.offer(bench, path, card)
+        bench.browser.post(f"{path}/bank", data={"outcome": "approve"})
+    held = bench.v1.payment_methods.list({"customer": member.customer}).data
+    bench.v1.payment_methods.detach(held[0].id)
+
+
 FLOWS = (
     one_off,
     authenticated,
@@ -142,6 +158,7 @@ FLOWS = (
     disputed,
     paid_out,
     customers,
+    in_the_portal,
 )
 
 
@@ -196,7 +213,8 @@ def test_the_flows_make_every_kind_of_object(bench):
     bench.sandbox.settle()
     bench.sandbox.advance(seconds=10)
     kinds = {obj["object"] for obj in everything(bench)}
-    assert kinds == set(CLASSES) - {"line_item"}
+    # a portal session can only be made, and is shown in its event
+    assert kinds == set(CLASSES) - {"line_item", "billing_portal.session"}
 
 
 def test_expanded_objects_are_what_the_sdk_says(bench):
@@ -234,6 +252,8 @@ def _params_class(route):
     place, noun = (
         ("checkout", "session") if "/checkout/" in route.path else ("", route.path.split("/")[2][:-1])
     )
+    if "/billing_portal/" in route.path:
+        place, noun = "billing_portal", route.path.split("/")[3][:-1]
     if "early_fraud_warnings" in route.path:
         place, noun = "radar", "early_fraud_warning"
     tail = route.path.rsplit("/", 1)[-1]
@@ -242,7 +262,15 @@ def _params_class(route):
         "DELETE": "cancel" if noun == "subscription" else "delete",
         "GET": "list" if route.many else "retrieve",
     }[route.method]
-    if tail in {"cancel", "create_preview", "expire", "mark_uncollectible", "pause", "pay", "resume"}:
+    if tail in {"attach", "detach"} or tail in {
+        "cancel",
+        "create_preview",
+        "expire",
+        "mark_uncollectible",
+        "pause",
+        "pay",
+        "resume",
+    }:
         verb = tail
     elif tail == "void":
         verb = "void_invoice"
