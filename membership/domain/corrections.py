@@ -1,12 +1,25 @@
-"""Correcting somebody's e-mail address: proposed by one of the staff, ripe after 7 days, done by another one."""
+"""Correcting somebody's e-mail address: proposed by one of the staff, ripe after 7 days, done by another one.
 
-from datetime import datetime
+Whoever reads mail at an address has the account, so a correction is a way to take one: the old address is told and
+can stop it, and no one person can do it alone.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from membership.db import Base, str_enum
+from membership import clock, vault
+from membership.config import Settings
+from membership.db import Base, db, str_enum
+from membership.domain import audit, outbox, signins
+from membership.domain.people import Person, new_reference
+from membership.errors import N_, Conflict, Invalid, NotAllowed
+
+RIPENS = timedelta(days=7)
 
 
 class CorrectionStatus(StrEnum):
@@ -39,3 +52,167 @@ class Correction(Base):
     ripe_at: Mapped[datetime]
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     decided_at: Mapped[datetime | None]
+
+
+# --- verbs -------------------------------------------------------------------------------------------------
+
+
+def propose(
+    person: Person,
+    new_email: str,
+    *,
+    by: Person,
+    old_email: str,
+    settings: Settings,
+    now: datetime | None = None,
+) -> Correction:
+    """Propose another address, and write to the old one with a way to stop it.
+
+    Proposing the same address again gives the same row; another one waits until that is decided.
+    """
+    now = now or clock.now()
+    new_key, clean = vault.email_key(new_email), vault.clean_email(new_email)
+    if person.erased_at is not None:
+        raise Conflict(N_("This person has been erased."))
+    if new_key == person.email_key:
+        raise Invalid(N_("This is the address we have already."), field="email")
+    _refuse_if_taken(new_key)
+    db.session.refresh(person, with_for_update=True)
+    if (waiting := open_of(person)) is not None:
+        if waiting.new_email_key == new_key:
+            return waiting
+        raise Conflict(N_("Another correction is waiting. Decide that one first."))
+    token = secrets.token_urlsafe(24)
+    correction = Correction(
+        reference=new_reference(),
+        person_id=person.id,
+        new_email_key=new_key,
+        locked_email=vault.lock({"email": clean}),
+        cancel_hash=_hash(token),
+        status=CorrectionStatus.PROPOSED,
+        proposed_by_id=by.id,
+        proposed_at=now,
+        ripe_at=now + RIPENS,
+    )
+    db.session.add(correction)
+    db.session.flush()
+    outbox.queue(
+        key=f"email-correction:{correction.reference}",
+        template="email-correction",
+        to=old_email,
+        locale=person.locale,
+        context={
+            "masked_new": vault.mask(clean),
+            "by_newsroom": True,
+            "ripe_on": correction.ripe_at.astimezone(settings.timezone).date().isoformat(),
+            "cancel_url": settings.link(f"/account/keep-email/{token}", person.locale),
+        },
+        now=now,
+    )
+    _audited(audit.Tag.EMAIL_PROPOSED, person, correction, by, now)
+    return correction
+
+
+def approve(
+    correction: Correction, *, by: Person, name: str | None = None, now: datetime | None = None
+) -> str:
+    """Another person agrees, a week later: the person has the new address. Returns it, for Stripe's customers.
+
+    `name` is what to seal with it where this server cannot open the identity itself.
+    """
+    now = now or clock.now()
+    person = db.session.get_one(Person, correction.person_id, with_for_update=True, populate_existing=True)
+    correction = _waiting(correction)
+    if by.id == correction.proposed_by_id:
+        raise NotAllowed(N_("You proposed this correction yourself: somebody else must agree to it."))
+    if now < correction.ripe_at:
+        raise Conflict(N_("The week in which its owner may object is not over yet."))
+    _refuse_if_taken(correction.new_email_key)
+    email = str(vault.unlock(correction.locked_email or b"")["email"])
+    outbox.forget_bounce(person.email_key)
+    if person.email_key is not None:
+        outbox.follow_address(person.email_key, correction.new_email_key, to=email)
+    person.email_key, person.bounced_at = correction.new_email_key, None
+    person.sealed_identity = vault.seal({"email": email, "name": _name(person, name)})
+    if person.locked_contact is not None:
+        person.locked_contact = vault.lock(vault.unlock(person.locked_contact) | {"email": email})
+    _decide(correction, CorrectionStatus.DONE, by, now)
+    signins.end_all(person, by=by, now=now)
+    _audited(audit.Tag.EMAIL_CORRECTED, person, correction, by, now)
+    return email
+
+
+def keep(correction: Correction, *, by: Person | None, now: datetime | None = None) -> Correction:
+    """The address stays as it is: staff took the proposal back, or the owner of the old address said so (`by` None)."""
+    now = now or clock.now()
+    person = db.session.get_one(Person, correction.person_id, with_for_update=True, populate_existing=True)
+    correction = _waiting(correction)
+    _decide(correction, CorrectionStatus.CANCELLED, by, now)
+    _audited(audit.Tag.EMAIL_KEPT, person, correction, by, now)
+    return correction
+
+
+def _refuse_if_taken(email_key: str) -> None:
+    """Nobody learns whose address it is: staff find that out where it is on record."""
+    if db.session.scalar(select(Person.id).where(Person.email_key == email_key)) is not None:
+        raise Conflict(N_("This address is in use already, so it cannot become this person's."))
+
+
+def _waiting(correction: Correction) -> Correction:
+    """The proposal as it is now, if nobody has decided it yet."""
+    db.session.refresh(correction, with_for_update=True)
+    if correction.status is not CorrectionStatus.PROPOSED:
+        raise Conflict(N_("This correction has been decided already."))
+    return correction
+
+
+def _name(person: Person, otherwise: str | None) -> str:
+    """The name as it was sealed; where the key is not here, what the caller knows."""
+    try:
+        return str(vault.open_sealed(person.sealed_identity or b"").get("name", ""))
+    except (vault.NoPrivateKey, vault.WrongKey):
+        return otherwise or ""
+
+
+def _decide(correction: Correction, status: CorrectionStatus, by: Person | None, now: datetime) -> None:
+    correction.status, correction.decided_by_id, correction.decided_at = status, by.id if by else None, now
+    correction.locked_email = None
+    db.session.flush()
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _audited(
+    tag: audit.Tag, person: Person, correction: Correction, by: Person | None, now: datetime
+) -> None:
+    details = {"correction": correction.reference}
+    audit.record(tag, subject_type="person", subject_id=person.reference, by=by, details=details, now=now)
+
+
+# --- questions ---------------------------------------------------------------------------------------------
+
+
+def open_of(person: Person) -> Correction | None:
+    """The proposal that waits for this person."""
+    found = select(Correction).where(
+        Correction.person_id == person.id, Correction.status == CorrectionStatus.PROPOSED
+    )
+    return db.session.scalar(found)
+
+
+def find_by_token(token: str) -> Correction | None:
+    """The proposal that the link in the notice to the old address speaks of."""
+    return db.session.scalar(select(Correction).where(Correction.cancel_hash == _hash(token)))
+
+
+def waiting() -> list[Correction]:
+    """The proposals that nobody has decided, oldest first."""
+    found = select(Correction).where(Correction.status == CorrectionStatus.PROPOSED)
+    return list(db.session.scalars(found.order_by(Correction.id)))
+
+
+def masked(correction: Correction) -> str:
+    """The new address as its owner would know it; empty once it is decided."""
+    return vault.mask(str(vault.unlock(correction.locked_email)["email"])) if correction.locked_email else ""

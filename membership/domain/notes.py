@@ -1,6 +1,7 @@
 """What staff write about a person: notes (sealed, people write about people) and labels (plain, one or two words).
 
-A note is never changed. A label is found again by its text, so it names a group ("press", "diaspora"), nobody.
+A note is never changed. A label is found again by its text, so it names a group ("press", "diaspora"), nobody. The
+audit log, which forgets nothing, knows that something was written and never what.
 """
 
 import unicodedata
@@ -73,7 +74,7 @@ def label(person: Person, text: str, *, by: Person, now: datetime | None = None)
     """Put a word on a person; the same one twice is once. Returns it as it is kept."""
     text = clean_label(text)
     if insert_once(Label, person_id=person.id, text=text):
-        _audited(audit.Tag.PERSON_LABELLED, person, by, {"label": text}, now)
+        _audited(audit.Tag.PERSON_LABELLED, person, by, {"taken_off": False}, now)
     return text
 
 
@@ -81,7 +82,7 @@ def unlabel(person: Person, text: str, *, by: Person, now: datetime | None = Non
     """Take a word off again."""
     gone = delete(Label).where(Label.person_id == person.id, Label.text == text).returning(Label.text)
     if db.session.scalars(gone).all():
-        _audited(audit.Tag.PERSON_LABELLED, person, by, {"label": text, "taken_off": True}, now)
+        _audited(audit.Tag.PERSON_LABELLED, person, by, {"taken_off": True}, now)
 
 
 def clean_label(text: str) -> str:
@@ -108,14 +109,16 @@ def _audited(
 def notes_of(person: Person) -> list[Written]:
     """The notes about a person, newest first; opened where the private key is."""
     found = select(Note).where(Note.person_id == person.id).order_by(Note.id.desc())
-    return [Written(note.id, note.at, note.by_id, _text(note)) for note in db.session.scalars(found)]
+    return [read(note) for note in db.session.scalars(found)]
 
 
-def _text(note: Note) -> str | None:
+def read(note: Note) -> Written:
+    """A note, opened if the key is here."""
     try:
-        return str(vault.open_sealed(note.sealed_text)["text"])
+        text = str(vault.open_sealed(note.sealed_text)["text"])
     except (vault.NoPrivateKey, vault.WrongKey):
-        return None
+        text = None
+    return Written(note.id, note.at, note.by_id, text)
 
 
 def labels_of(person: Person) -> list[str]:

@@ -1,0 +1,113 @@
+"""An address is corrected by two people and a week, and its owner can stop it."""
+
+from datetime import timedelta
+
+import pytest
+
+from membership import clock, vault
+from membership.db import db
+from membership.domain import audit, corrections, outbox, people, signins
+from membership.domain.corrections import CorrectionStatus
+from membership.domain.outbox import Email
+from membership.errors import Conflict, Invalid, NotAllowed
+from tests import make
+
+WEEK = timedelta(days=7)
+
+
+@pytest.fixture
+def ana(app):
+    return make.person()
+
+
+@pytest.fixture
+def tamar(app):
+    return make.person("tamar@example.org", "Tamar")
+
+
+@pytest.fixture
+def giorgi(app):
+    return make.person("giorgi@example.org", "Giorgi")
+
+
+def proposed(ana, tamar, email="nino@example.net"):
+    return corrections.propose(ana, email, by=tamar, old_email="ana@example.org", settings=make.settings())
+
+
+def notice():
+    (mail,) = db.session.query(Email).filter_by(template="email-correction")
+    return vault.unlock(mail.sealed)
+
+
+def test_the_old_address_is_told_once_and_learns_only_what_its_owner_knows(ana, tamar):
+    first = proposed(ana, tamar)
+    assert proposed(ana, tamar, " NINO@example.net ") is first
+    told = notice()
+    assert told["to"] == "ana@example.org"
+    assert told["context"]["masked_new"] == "n…@e…e.net"
+    with pytest.raises(Conflict):
+        proposed(ana, tamar, "another@example.net")
+
+
+def test_after_a_week_another_person_makes_it_so(ana, tamar, giorgi):
+    _session, _token = signins.start(ana, kind=signins.SessionKind.MEMBER)
+    correction, later = proposed(ana, tamar), clock.now() + WEEK
+    with pytest.raises(Conflict, match="week"):
+        corrections.approve(correction, by=giorgi)
+    with pytest.raises(NotAllowed):
+        corrections.approve(correction, by=tamar, now=later)
+    assert corrections.approve(correction, by=giorgi, now=later) == "nino@example.net"
+    assert people.find_by_email("nino@example.net") is ana
+    assert vault.open_sealed(ana.sealed_identity) == {"email": "nino@example.net", "name": "Ana"}
+    assert signins.sessions_of(ana) == []
+    assert correction.locked_email is None
+    with pytest.raises(Conflict):
+        corrections.approve(correction, by=giorgi, now=later)
+    tags = [record.tag for record in audit.history_of("person", ana.reference)]
+    assert tags == ["session.started", "email.proposed", "sessions.ended", "email.corrected"]
+
+
+def test_mails_and_bounces_go_with_the_correction(ana, tamar, giorgi):
+    outbox.queue(key="receipt:1", template="donation-receipt", to="ana@example.org", locale="en", context={})
+    db.session.add(outbox.Bounce(email_key=ana.email_key, since=clock.now(), status="5.1.1"))
+    ana.bounced_at = clock.now()
+    corrections.approve(proposed(ana, tamar), by=giorgi, now=clock.now() + WEEK)
+    waiting = db.session.get(Email, "receipt:1")
+    assert (waiting.recipient_key, vault.unlock(waiting.sealed)["to"]) == (ana.email_key, "nino@example.net")
+    assert ana.bounced_at is None
+    assert db.session.query(outbox.Bounce).count() == 0
+
+
+def test_the_owner_of_the_old_address_stops_it(ana, tamar, client):
+    proposed(ana, tamar)
+    path = notice()["context"]["cancel_url"].removeprefix(make.settings().base_url)
+    before = ana.email_key
+    page = client.get(path)
+    assert page.status_code == 200
+    assert "example" not in "".join(client.page.find(".//main").itertext())
+    assert corrections.open_of(ana) is not None  # looking does nothing
+    assert client.post(path).status_code == 422
+    assert client.post(path, data={"csrf_token": client.field("csrf_token")}).status_code == 303
+    assert "stays as it is" in client.get(path).text
+    db.session.expire_all()
+    assert (corrections.open_of(ana), ana.email_key) == (None, before)
+    last = audit.history_of("person", ana.reference)[-1]
+    assert (last.tag, last.by_id) == ("email.kept", None)
+    assert client.get("/account/keep-email/nothing").status_code == 404
+
+
+def test_an_address_in_use_is_refused_without_saying_whose(ana, tamar, giorgi):
+    with pytest.raises(Conflict) as refused:
+        proposed(ana, tamar, "giorgi@example.org")
+    assert "giorgi" not in str(refused.value).lower()
+    correction = proposed(ana, tamar)
+    make.person("nino@example.net", "Nino")  # meanwhile
+    with pytest.raises(Conflict):
+        corrections.approve(correction, by=giorgi, now=clock.now() + WEEK)
+    assert correction.status is CorrectionStatus.PROPOSED
+
+
+@pytest.mark.parametrize("email", ["nothing", "ana@example.org"])
+def test_what_is_no_other_address_is_refused(ana, tamar, email):
+    with pytest.raises(Invalid):
+        proposed(ana, tamar, email)
