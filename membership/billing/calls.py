@@ -21,8 +21,9 @@ KEY_LIVES = timedelta(hours=23)
 """Stripe may forget a key after 24 hours; an hour is left for clocks that differ."""
 
 
-DELETES = "subscriptions.cancel"
-"""The one call without a key: asking twice for what is gone does nothing."""
+CANCELS = "subscriptions.cancel"
+DELETES = (CANCELS, "customers.delete")
+"""The calls without a key: asking twice for what is gone does nothing."""
 OPEN = "state IN ('pending', 'unknown')"
 
 
@@ -82,7 +83,7 @@ def record(key: str, operation: str, params: dict[str, Any], *, now: datetime | 
 
 def is_open(call: Call, now: datetime) -> bool:
     """Whether its outcome is not known yet and asking again is safe: a DELETE always, others while their key lives."""
-    is_safe = call.operation == DELETES or now - call.created_at < KEY_LIVES
+    is_safe = call.operation in DELETES or now - call.created_at < KEY_LIVES
     return call.state in (CallState.PENDING, CallState.UNKNOWN) and is_safe
 
 
@@ -98,7 +99,7 @@ def forget_old(now: datetime) -> None:
     db.session.execute(
         update(Call)
         .where(
-            text(OPEN), Call.created_at < now - KEY_LIVES, Call.operation.not_in((DELETES, "refunds.create"))
+            text(OPEN), Call.created_at < now - KEY_LIVES, Call.operation.not_in((*DELETES, "refunds.create"))
         )
         .values(state=CallState.STALE, locked_params=None)
     )
@@ -107,7 +108,16 @@ def forget_old(now: datetime) -> None:
 def record_cancel(subscription_id: str, *, now: datetime) -> Call:
     """Write down that a subscription shall end, at once and without a last bill."""
     params = {"id": subscription_id, "prorate": False, "invoice_now": False}
-    return record(fresh_key(f"cancel:{subscription_id}"), DELETES, params, now=now)
+    return record(fresh_key(f"cancel:{subscription_id}"), CANCELS, params, now=now)
+
+
+def supersede(family: str) -> None:
+    """A newer wish replaces the older ones of its family whose outcome is open: none of them is asked again."""
+    db.session.execute(
+        update(Call)
+        .where(text(OPEN), Call.idem_key.startswith(f"{family}:", autoescape=True))
+        .values(state=CallState.STALE, locked_params=None)
+    )
 
 
 def is_stuck(call: Call) -> bool:
@@ -116,7 +126,9 @@ def is_stuck(call: Call) -> bool:
     A DELETE carries no key, so cancelling is never stuck.
     """
     return (
-        call.state is CallState.UNKNOWN and (call.error or "").startswith("5") and call.operation != DELETES
+        call.state is CallState.UNKNOWN
+        and (call.error or "").startswith("5")
+        and call.operation not in DELETES
     )
 
 

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from membership import clock
-from membership.billing import account, balances, checkout, facts
-from membership.billing.gateway import Gateway, StripeRefused
+from membership.billing import account, balances, checkout, contacts, facts, notices
+from membership.billing.gateway import Gateway
 from membership.config import Settings
 from membership.db import db, member, writing
-from membership.domain import donations, payments
-from membership.domain.donations import Arrival, Standing
+from membership.domain import donations, memberships, payments
+from membership.domain.donations import Arrival, Donation, Standing
+from membership.domain.memberships import Failure, Membership
 from membership.domain.payments import Payment, PaymentStatus
 from membership.money import Money
 
@@ -39,18 +40,26 @@ class Convergence:
     apply: Callable[[Any, Settings, datetime], list[Key]]
 
 
+Owner = Donation | Membership
+
+
+def _owner(attempt: str | None, subscription_id: str | None) -> Owner | None:
+    """What is paid for: the gift or membership of this attempt, else of this subscription, locked."""
+    return donations.lock_for(attempt, subscription_id) or memberships.lock_for(attempt, subscription_id)
+
+
 def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - the same
     checkout.follow(found)
-    donation = donations.lock_for(found.attempt, None)
-    if donation is None:
+    owner = _owner(found.attempt, None)
+    if owner is None:
         return []
     if found.status == "expired":
-        if not checkout.has_open(donation, now):
-            donations.move(donation, "expire")
+        if not checkout.has_open(owner, now):
+            _move(owner, "expire")
     elif found.status == "complete":
-        donations.move(donation, "fail" if found.has_failed else "wait")
+        _move(owner, "fail" if found.has_failed else "wait")
     if found.subscription_id:
-        donation.stripe_subscription_id = donation.stripe_subscription_id or found.subscription_id
+        owner.stripe_subscription_id = owner.stripe_subscription_id or found.subscription_id
     next_ones = (
         ("payment_intent", found.payment_intent_id),
         ("subscription", found.subscription_id),
@@ -59,28 +68,50 @@ def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> li
     return [(kind, object_id) for kind, object_id in next_ones if object_id]
 
 
+def _move(owner: Owner, verb: str) -> None:
+    if isinstance(owner, Donation):
+        donations.move(owner, verb)
+    else:
+        memberships.move(owner, verb)
+
+
 def _intent(found: facts.IntentFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature for all
-    donation = donations.lock_for(found.attempt, None)
-    if donation is not None and found.status == "processing":
-        donations.move(donation, "wait")
+    owner = _owner(found.attempt, None)
+    if owner is not None and found.status == "processing":
+        _move(owner, "wait")
     return [("charge", found.latest_charge_id)] if found.latest_charge_id else []
 
 
 def _charge(found: facts.ChargeFacts, settings: Settings, now: datetime) -> list[Key]:
     invoice = found.invoice
-    donation = donations.lock_for(
+    owner = _owner(
         found.attempt or (invoice.attempt if invoice else None), invoice.subscription_id if invoice else None
     )
-    if donation is None and invoice is None and now - found.created < INVOICE_MAY_FOLLOW:
+    if owner is None and invoice is None and now - found.created < INVOICE_MAY_FOLLOW:
         raise NotYet
-    if donation is not None and invoice is not None:
-        donation.stripe_subscription_id = donation.stripe_subscription_id or invoice.subscription_id
-    payment = donations.arrived(donation, _arrival(found), settings=settings, now=now)
+    if owner is not None and invoice is not None:
+        owner.stripe_subscription_id = owner.stripe_subscription_id or invoice.subscription_id
+    payment = _arrived(owner, found, settings, now)
+    # a membership that began just now may have changed at Stripe before we knew that it was paid
+    keys: list[Key] = []
+    if isinstance(owner, Membership) and owner.stripe_subscription_id:
+        keys.append(("subscription", owner.stripe_subscription_id))
     if payment is None or found.settlement is None or payment.status is not PaymentStatus.SUCCEEDED:
-        return []
+        return keys
     balances.keep(found.settlement)
-    donations.book(payment, found.settlement.settlement, donation=donation, settings=settings, now=now)
-    return _refunds_to_see(payment, found.refund_ids)
+    if isinstance(owner, Membership):
+        memberships.book(payment, found.settlement.settlement, settings=settings)
+    else:
+        donations.book(payment, found.settlement.settlement, donation=owner, settings=settings, now=now)
+    return keys + _refunds_to_see(payment, found.refund_ids)
+
+
+def _arrived(
+    owner: Owner | None, found: facts.ChargeFacts, settings: Settings, now: datetime
+) -> Payment | None:
+    if isinstance(owner, Membership):
+        return memberships.arrived(owner, _arrival(found), settings=settings, now=now)
+    return donations.arrived(owner, _arrival(found), settings=settings, now=now)
 
 
 def _refunds_to_see(payment: Payment, known_to_stripe: tuple[str, ...]) -> list[Key]:
@@ -104,15 +135,18 @@ def _arrival(found: facts.ChargeFacts) -> Arrival:
         to=found.contact.email,
         name=found.contact.name,
         next_at=found.next_at,
+        covers_until=found.invoice.covers_until if found.invoice else None,
     )
 
 
-def _refund(found: facts.RefundFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature
+def _refund(found: facts.RefundFacts, settings: Settings, now: datetime) -> list[Key]:
     payment = payments.find_by_charge(found.charge_id)
     if payment is None:
         return [("charge", found.charge_id)]  # which looks at all its refunds once it is a payment
     if payment.donation_id:
         donations.lock_donation(payment.donation_id)
+    elif payment.membership_id:
+        memberships.lock_membership(payment.membership_id)
     payment = payments.lock_payment(payment.id)
     refund = payments.refund_seen(
         payment,
@@ -122,53 +156,80 @@ def _refund(found: facts.RefundFacts, settings: Settings, now: datetime) -> list
         request=found.request,
         at=found.created,
     )
+    notices.refund(payment, refund, found.contact, settings=settings, now=now)
     for balance in (found.settlement, found.failure):
         if balance is not None:
             balances.keep(balance)
     if payment.net_minor is None or found.settlement is None:
         return []  # booked after the charge itself, or when its balance transaction is there
     if found.settlement.currency == payment.settled_currency:
-        donations.book_refund(payment, refund, found.settlement.settlement)
+        room = memberships if payment.membership_id else donations
+        room.book_refund(payment, refund, found.settlement.settlement)
         if found.failure is not None:
-            donations.undo_refund(payment, refund, found.failure.settlement, now=now)
+            room.undo_refund(payment, refund, found.failure.settlement, now=now)
     return []
 
 
-def _invoice(found: facts.InvoiceFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature for all
+def _invoice(found: facts.InvoiceFacts, settings: Settings, now: datetime) -> list[Key]:
+    owner = memberships.lock_for(found.attempt, found.subscription_id)
+    if owner is not None and found.status == "paid" and owner.started_at is not None:
+        memberships.covered(owner, until=found.covers_until, invoice_id=found.id)
+    elif owner is not None and found.status in ("open", "uncollectible") and found.attempts:
+        memberships.late(owner, _failure(found), settings=settings, now=now)
     keys: list[Key] = [("payment_intent", intent_id) for intent_id in found.payment_intent_ids]
     return [*keys, ("subscription", found.subscription_id)] if found.subscription_id else keys
 
 
-def _subscription(found: facts.SubscriptionFacts, settings: Settings, now: datetime) -> list[Key]:
-    donation = donations.lock_for(found.attempt, found.id)
-    if donation is None:
-        return []
-    donations.follow(
-        donation,
-        Standing(
-            subscription_id=found.id,
-            customer_id=found.contact.customer_id,
-            status=found.status,
-            period_end=found.period_end,
-            is_paused=found.is_paused,
-            resumes_at=found.resumes_at,
-            ended_at=found.ended_at,
-            failed=found.end_reason == "payment_failed",
-            to=found.contact.email,
-            name=found.contact.name,
-        ),
-        settings=settings,
-        now=now,
+def _failure(found: facts.InvoiceFacts) -> Failure:
+    contact = found.contact
+    return Failure(
+        invoice_id=found.id,
+        attempts=found.attempts,
+        amount=Money(found.remaining, found.currency),
+        again_at=found.again_at,
+        pay_url=found.pay_url,
+        to=contact.email if contact else None,
+        name=contact.name if contact else None,
     )
+
+
+def _subscription(found: facts.SubscriptionFacts, settings: Settings, now: datetime) -> list[Key]:
+    owner = _owner(found.attempt, found.id)
+    if isinstance(owner, Membership):
+        memberships.follow(owner, _standing(found, settings), settings=settings, now=now)
+    elif owner is not None:
+        donations.follow(owner, _standing(found, settings), settings=settings, now=now)
     return []
 
 
+def _standing(found: facts.SubscriptionFacts, settings: Settings) -> Standing:
+    return Standing(
+        subscription_id=found.id,
+        customer_id=found.contact.customer_id,
+        status=found.status,
+        period_end=found.period_end,
+        is_paused=found.is_paused,
+        resumes_at=found.resumes_at,
+        ended_at=found.ended_at,
+        failed=found.end_reason == "payment_failed",
+        to=found.contact.email,
+        name=found.contact.name,
+        ends_at=found.ends_at,
+        method_id=found.method_id,
+        each=Money(found.amount, found.currency) if found.currency else None,
+        interval=found.interval or None,
+        plan_id=checkout.plans_by_product(settings).get(found.product_id or ""),
+    )
+
+
 def _customer(found: facts.CustomerFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature for all
+    theirs: list[Owner] = [*donations.find_by_customer(found.id), *memberships.find_by_customer(found.id)]
     if not found.deleted:
+        for one in memberships.find_by_customer(found.id):
+            checkout.note_card(memberships.lock_membership(one.id), found.method_id, now=now)
         return []
-    theirs = donations.find_by_customer(found.id)
-    for donation in theirs:
-        donation.stripe_customer_id = None
+    for owner in theirs:
+        owner.stripe_customer_id = None
     return [("subscription", one.stripe_subscription_id) for one in theirs if one.stripe_subscription_id]
 
 
@@ -184,25 +245,29 @@ CONVERGENCES: dict[str, Convergence] = {
 
 
 def announce_renewals(now: datetime | None = None) -> int:
-    """Announce yearly gifts that renew within 14 days; the address comes from Stripe, where it is kept. Commits each."""
+    """Announce what renews yearly within 14 days; the address comes from Stripe, where it is kept. Commits each."""
     now = now or clock.now()
-    here = account.here()
-    announced = 0
-    for donation_id in [donation.id for donation in donations.due_announcements(now)]:
-        customer_id = donations.lock_donation(donation_id).stripe_customer_id
+    gifts = [donation.id for donation in donations.due_announcements(now)]
+    joined = [membership.id for membership in memberships.due_announcements(now)]
+    db.session.commit()
+    told = [_announce(donations.lock_donation, one, now) for one in gifts]
+    return sum(told) + sum(_announce(memberships.lock_membership, one, now) for one in joined)
+
+
+def _announce(lock: Callable[[int], Owner], owner_id: int, now: datetime) -> bool:
+    settings = account.here().settings
+    customer_id = lock(owner_id).stripe_customer_id
+    db.session.commit()
+    contact = contacts.at_stripe(customer_id)
+    with writing():
+        owner = lock(owner_id)
+        if contact is None or not contact.email:
+            owner.announced_for = owner.next_on if isinstance(owner, Donation) else owner.next_at
+            db.session.commit()  # nobody to tell
+            return False
+        if isinstance(owner, Donation):
+            donations.announce(owner, to=contact.email, name=contact.name, settings=settings, now=now)
+        else:
+            memberships.announce(owner, to=contact.email, name=contact.name, settings=settings, now=now)
         db.session.commit()
-        try:
-            contact = here.gateway.customer(customer_id).contact if customer_id else None
-        except StripeRefused:
-            contact = None
-        with writing():
-            donation = donations.lock_donation(donation_id)
-            if contact and contact.email:
-                donations.announce(
-                    donation, to=contact.email, name=contact.name, settings=here.settings, now=now
-                )
-                announced += 1
-            else:
-                donation.announced_for = donation.next_on  # nobody to tell
-            db.session.commit()
-    return announced
+    return True

@@ -20,7 +20,7 @@ API_VERSION = "2026-10-28.endive"
 stripe.enable_telemetry = False
 
 CHARGE_EXPAND = ["customer", "balance_transaction"]
-REFUND_EXPAND = ["balance_transaction", "failure_balance_transaction"]
+REFUND_EXPAND = ["balance_transaction", "failure_balance_transaction", "charge.customer"]
 
 
 class StripeUnavailable(DomainError):
@@ -84,9 +84,15 @@ class Gateway:
             "subscriptions.cancel": lambda p, o: v1.subscriptions.cancel(p.pop("id"), params=p, options=o),
             "subscriptions.update": lambda p, o: v1.subscriptions.update(p.pop("id"), params=p, options=o),
             "refunds.create": lambda p, o: v1.refunds.create(params=p, options=o),
+            "invoices.pay": lambda p, o: v1.invoices.pay(p.pop("id"), params=p, options=o),
+            "portal.configure": lambda p, o: v1.billing_portal.configurations.create(params=p, options=o),
+            "customers.update": lambda p, o: v1.customers.update(p.pop("id"), params=p, options=o),
+            "customers.delete": lambda p, o: v1.customers.delete(p.pop("id"), params=p, options=o),
         }
-        # cancelling is a DELETE, which takes no key at Stripe and needs none
-        options = {} if operation == "subscriptions.cancel" else {"idempotency_key": key}
+        # a DELETE takes no key at Stripe and needs none
+        options = (
+            {} if operation in ("subscriptions.cancel", "customers.delete") else {"idempotency_key": key}
+        )
         plain: facts.Plain = _asked(lambda: made[operation](dict(params), options))
         return plain
 
@@ -134,7 +140,7 @@ class Gateway:
     def invoice(self, invoice_id: str) -> facts.InvoiceFacts:
         """An Invoice as it is now, with its payments."""
         v1 = self._client.v1
-        expand: Any = {"expand": ["payments"]}
+        expand: Any = {"expand": ["payments", "customer"]}
         return facts.invoice(_asked(lambda: v1.invoices.retrieve(invoice_id, params=expand)))
 
     def subscription(self, subscription_id: str) -> facts.SubscriptionFacts:
@@ -163,6 +169,16 @@ class Gateway:
     def customer(self, customer_id: str) -> facts.CustomerFacts:
         """A Customer as it is now, perhaps deleted."""
         return facts.customer(_asked(lambda: self._client.v1.customers.retrieve(customer_id)))
+
+    def preview(self, subscription_id: str, change: dict[str, Any]) -> facts.PreviewFacts:
+        """What a change would bill at once; asking changes nothing."""
+        query: Any = {"subscription": subscription_id, "subscription_details": change}
+        return facts.preview(_asked(lambda: self._client.v1.invoices.create_preview(params=query)))
+
+    def portal(self, asked: dict[str, Any]) -> str:
+        """The address of a portal session that was made just now: a bearer link, for one press, never kept."""
+        wanted: Any = asked
+        return str(_asked(lambda: self._client.v1.billing_portal.sessions.create(params=wanted))["url"])
 
     def events_since(self, since: datetime, types: list[str]) -> Iterator[facts.EventFacts]:
         """Events of these types (20 at most) created since then, newest first, a page at a time."""

@@ -28,6 +28,7 @@ from membership.billing.gateway import (
 )
 from membership.db import Base, core, db, upsert, writing
 from membership.domain.donations import Donation
+from membership.domain.memberships import Membership
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,9 @@ HANDLED = (
     "charge.failed", "charge.pending", "charge.refund.updated", "charge.refunded", "charge.succeeded",
     "charge.updated", "checkout.session.async_payment_failed", "checkout.session.async_payment_succeeded",
     "checkout.session.completed", "checkout.session.expired", "customer.deleted", "customer.subscription.created",
-    "customer.subscription.deleted", "customer.subscription.updated", "invoice.paid", "invoice.payment_failed",
+    "customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.resumed",
+    "customer.subscription.updated", "customer.updated", "invoice.marked_uncollectible", "invoice.paid",
+    "invoice.payment_action_required", "invoice.payment_failed",
     "invoice.voided", "payment_intent.canceled", "payment_intent.payment_failed", "payment_intent.processing",
     "payment_intent.succeeded", "refund.created", "refund.failed", "refund.updated",
 )  # fmt: skip
@@ -179,12 +182,12 @@ def work(limit: int = 100, *, until: Callable[[], bool] = bool, now: datetime | 
     return limit
 
 
-def look(donation: Donation, *, seconds: float = 2.0) -> bool:
-    """Follow one gift at once while its reader waits, within a budget; whatever fails is left to the worker.
+def look(subject: Donation | Membership, *, seconds: float = 2.0) -> bool:
+    """Follow one gift or membership at once while its reader waits, within a budget; whatever fails is left to the worker.
 
     Returns whether we now know what Stripe knows of its payment page.
     """
-    session_id = checkout.latest_session(donation)
+    session_id = checkout.latest_session(subject)
     if session_id is None:
         return True
     key = ("checkout.session", session_id)

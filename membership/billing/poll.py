@@ -13,7 +13,7 @@ from membership import clock, vault
 from membership.billing import account, calls, checkout, facts, inbox
 from membership.billing.converge import Key
 from membership.db import Base, db, upsert, writing
-from membership.domain import donations, payments
+from membership.domain import donations, memberships, payments
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,9 @@ def sweep(now: datetime | None = None) -> int:
         waiting: list[Key] = [("checkout.session", one) for one in checkout.overdue_sessions(now - WAITED)]
         waiting += [("charge", one) for one in payments.unbooked_charges(now - WAITED)]
         waiting += [("refund", one) for one in payments.unbooked_refunds(now - WAITED)]
-        waiting += [("subscription", one) for one in donations.overdue_subscriptions(now - RENEWS_WITHIN)]
+        late = now - RENEWS_WITHIN
+        overdue = [*donations.overdue_subscriptions(late), *memberships.overdue_subscriptions(late)]
+        waiting += [("subscription", one) for one in overdue]
         inbox.mark_dirty(waiting, now=now)
         inbox.empty_old_payloads(now)
         calls.forget_old(now)

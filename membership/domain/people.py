@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
 from membership.db import Base, db, insert_once, str_enum
+from membership.errors import N_, NotFound
 
 
 class Standing(StrEnum):
@@ -97,6 +98,45 @@ def register(email: str, *, name: str | None = None, locale: str, now: datetime 
     return person
 
 
+def stand(
+    person_id: int | None,
+    standing: Standing,
+    *,
+    plan_id: int | None,
+    kind: str | None,
+    since: datetime | None,
+) -> None:
+    """Note where somebody stands as a member: lists of people are drawn from it."""
+    if (person := db.session.get(Person, person_id)) is not None:
+        person.standing, person.plan_id, person.kind, person.member_since = standing, plan_id, kind, since
+
+
+def gave(person_id: int | None, given: Given) -> None:
+    """Note whether somebody has given, and whether a gift of theirs runs."""
+    if (person := db.session.get(Person, person_id)) is not None:
+        person.given = given
+
+
+def paid_as(person_id: int | None, stripe_customer_id: str | None) -> None:
+    """Note which Stripe customer paid last for this person."""
+    person = db.session.get(Person, person_id) if stripe_customer_id else None
+    if person is not None:
+        person.stripe_customer_id = stripe_customer_id
+
+
+def get_person(reference: str) -> Person:
+    """The person of this public reference; NotFound when there is none."""
+    person = db.session.scalar(select(Person).where(Person.reference == reference))
+    if person is None:
+        raise NotFound(N_("There is no such person."))
+    return person
+
+
+def person_of(person_id: int) -> Person:
+    """The person of this row."""
+    return db.session.get_one(Person, person_id)
+
+
 def forget_if_alone(person_id: int | None, *, now: datetime | None = None) -> None:
     """Erase a guest whom no row of any table needs any more; whoever has signed in stays."""
     person = db.session.get(Person, person_id, with_for_update=True, populate_existing=True)
@@ -118,3 +158,4 @@ def _is_needed(person_id: int) -> bool:
 def forget(person: Person, *, now: datetime | None = None) -> None:
     """Erase what names a person; rows that money hangs on stay, nameless."""
     person.email_key, person.sealed_identity, person.erased_at = None, None, now or clock.now()
+    person.locked_contact, person.stripe_customer_id = None, None

@@ -236,6 +236,8 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("announced_for", sa.DateTime(timezone=True), nullable=True),
         sa.Column("late_invoice_id", sa.String(), nullable=True),
         sa.Column("late_attempts", sa.Integer(), nullable=False),
+        sa.Column("card_asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("stripe_method_id", sa.String(), nullable=True),
         sa.Column("stripe_customer_id", sa.String(), nullable=True),
         sa.Column("stripe_subscription_id", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name=op.f("fk_memberships_person_id_people")),
@@ -555,10 +557,10 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.add_column(sa.Column("asked_by_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("approved_by_id", sa.Integer(), nullable=True))
         batch_op.create_foreign_key(
-            batch_op.f("fk_refunds_asked_by_id_people"), "people", ["asked_by_id"], ["id"]
+            batch_op.f("fk_refunds_approved_by_id_people"), "people", ["approved_by_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_refunds_approved_by_id_people"), "people", ["approved_by_id"], ["id"]
+            batch_op.f("fk_refunds_asked_by_id_people"), "people", ["asked_by_id"], ["id"]
         )
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_refunds_refundstatus"), type_="check")
@@ -582,8 +584,8 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.drop_constraint(batch_op.f("ck_people_given"), type_="check")
 
     with op.batch_alter_table("refunds", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_refunds_approved_by_id_people"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_refunds_asked_by_id_people"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_refunds_approved_by_id_people"), type_="foreignkey")
         batch_op.drop_column("approved_by_id")
         batch_op.drop_column("asked_by_id")
 

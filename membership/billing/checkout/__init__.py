@@ -1,50 +1,80 @@
-"""Outward: open a payment, stop or pause a running gift, give money back. Each call is recorded first.
+"""Outward: open a payment, change what was paid for, give money back. Each call is recorded first.
 
-`give` is what the form's button does: the same attempt leads to the same open Checkout, to None when it is paid (the
-thanks page), to a new Checkout when the old one expired; with other content the old one is expired first.
-Two files, one subject: `opening` up to the payment page, `running` what happens to a gift that is there.
+`give` and `join` are what the forms' buttons do: the same attempt leads to the same open Checkout, to None when it is
+paid (the thanks page), to a new Checkout when the old one expired; with other content the old one is expired first.
+`sessions` is the Checkout itself, `opening` what leads to it, `asking` how changes are asked for, `running` a gift that
+is there, `members` a membership that is there, `changes` its card and plan, `products` what is sold.
 """
 
-from membership.billing.checkout.opening import (
-    STRIPE_LOCALES,
-    Begun,
+from membership.billing.checkout.asking import Outcome, note_refund, refund, resume_calls
+from membership.billing.checkout.changes import (
+    CardOutcome,
+    Declined,
+    Preview,
+    adopt_card,
+    change,
+    note_card,
+    portal,
+    preview,
+)
+from membership.billing.checkout.members import (
+    come_back,
+    end_double,
+    end_doubles,
+    end_now,
+    go_on,
+    leave,
+    may_pause,
+    skip,
+    withdraw,
+)
+from membership.billing.checkout.opening import STRIPE_LOCALES, Begun, give, join
+from membership.billing.checkout.products import plans_by_product
+from membership.billing.checkout.running import note_stop, pause, stop, stop_closed
+from membership.billing.checkout.sessions import (
     Checkout,
     CheckoutState,
     follow,
-    give,
     has_open,
     latest_session,
     overdue_sessions,
-    product_id,
-)
-from membership.billing.checkout.running import (
-    Outcome,
-    note_refund,
-    note_stop,
-    pause,
-    refund,
-    resume_calls,
-    stop,
-    stop_closed,
 )
 
 __all__ = [
     "STRIPE_LOCALES",
     "Begun",
+    "CardOutcome",
     "Checkout",
     "CheckoutState",
+    "Declined",
     "Outcome",
+    "Preview",
+    "adopt_card",
+    "change",
+    "come_back",
+    "end_double",
+    "end_doubles",
+    "end_now",
     "follow",
     "give",
+    "go_on",
     "has_open",
+    "join",
     "latest_session",
+    "leave",
+    "may_pause",
+    "note_card",
     "note_refund",
     "note_stop",
     "overdue_sessions",
     "pause",
-    "product_id",
+    "plans_by_product",
+    "portal",
+    "preview",
     "refund",
     "resume_calls",
+    "skip",
     "stop",
     "stop_closed",
+    "withdraw",
 ]

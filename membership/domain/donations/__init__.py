@@ -27,7 +27,6 @@ from membership.domain.donations.gifts import (
     running_of,
 )
 from membership.domain.donations.running import (
-    Standing,
     announce,
     ask_to_leave,
     due_announcements,
@@ -38,7 +37,6 @@ from membership.domain.donations.running import (
     stop_asked,
 )
 from membership.domain.donations.settling import (
-    Arrival,
     accept,
     arrived,
     book,
@@ -46,6 +44,7 @@ from membership.domain.donations.settling import (
     refuse,
     undo_refund,
 )
+from membership.domain.payments.fetched import Arrival, Standing
 from membership.domain.payments.first import Status
 
 __all__ = [

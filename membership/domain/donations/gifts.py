@@ -42,6 +42,10 @@ class Schedule(StrEnum):
     ENDED = "ended"
 
 
+GOING = (Schedule.RUNNING, Schedule.PAST_DUE, Schedule.PAUSED)
+"""How a gift that still comes may stand."""
+
+
 class Review(StrEnum):
     """Whether staff must look at the gift before its money reaches the shares."""
 
@@ -291,17 +295,15 @@ def running_of(email: str) -> list[Donation]:
     person = people.find_by_email(email)
     if person is None:
         return []
-    going = (Schedule.RUNNING, Schedule.PAST_DUE, Schedule.PAUSED)
-    found = select(Donation).where(Donation.person_id == person.id, Donation.schedule.in_(going))
+    found = select(Donation).where(Donation.person_id == person.id, Donation.schedule.in_(GOING))
     return list(db.session.scalars(found.order_by(Donation.id)))
 
 
 def running_from(country: str) -> list[Donation]:
     """The running gifts from a country, as declared or as the card says."""
-    going = (Schedule.RUNNING, Schedule.PAST_DUE, Schedule.PAUSED)
     here = (Donation.country == country) | (Donation.card_country == country)
     return list(
-        db.session.scalars(select(Donation).where(here, Donation.schedule.in_(going)).order_by(Donation.id))
+        db.session.scalars(select(Donation).where(here, Donation.schedule.in_(GOING)).order_by(Donation.id))
     )
 
 
@@ -317,6 +319,16 @@ def move(donation: Donation, verb: str) -> bool:
     target = after(donation.status, verb)
     donation.status = target or donation.status
     return target is not None
+
+
+def tell_given(donation: Donation) -> None:
+    """Note on its giver whether a gift of theirs runs, or that one was given."""
+    if donation.person_id is None:
+        return
+    db.session.flush()
+    found = select(Donation.id).where(Donation.person_id == donation.person_id, Donation.schedule.in_(GOING))
+    runs = db.session.scalar(found.limit(1)) is not None
+    people.gave(donation.person_id, people.Given.RUNNING if runs else people.Given.ONCE)
 
 
 def purge_stale(now: datetime | None = None) -> int:

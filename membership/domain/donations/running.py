@@ -3,7 +3,6 @@
 Stripe's subscription is the truth: `follow` makes the row agree with what was fetched, and mails once per fact.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
@@ -12,28 +11,19 @@ from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import audit, fundraisers, outbox
-from membership.domain.donations.gifts import Donation, Interval, Schedule, move, running_of
+from membership.domain.donations.gifts import (
+    GOING,
+    Donation,
+    Interval,
+    Schedule,
+    move,
+    running_of,
+    tell_given,
+)
 from membership.domain.fundraisers import Fundraiser, FundraiserStatus
+from membership.domain.payments.fetched import ENDED, LATE, Standing
 
 ANNOUNCED_BEFORE = timedelta(days=14)
-ENDED = ("canceled", "incomplete_expired")
-LATE = ("past_due", "unpaid", "incomplete")
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A Stripe subscription as fetched. `failed` says it ended because payments failed."""
-
-    subscription_id: str
-    customer_id: str | None
-    status: str
-    period_end: datetime | None
-    is_paused: bool
-    resumes_at: datetime | None
-    ended_at: datetime | None
-    failed: bool
-    to: str | None
-    name: str | None
 
 
 def follow(donation: Donation, standing: Standing, *, settings: Settings, now: datetime) -> None:
@@ -64,6 +54,7 @@ def follow(donation: Donation, standing: Standing, *, settings: Settings, now: d
 def _ended(donation: Donation, standing: Standing, settings: Settings, now: datetime) -> None:
     donation.ended_at = donation.ended_at or standing.ended_at or now
     donation.ended_by = donation.ended_by or ("failed" if standing.failed else "staff")
+    tell_given(donation)
     if not standing.to:
         return
     failed = donation.ended_by == "failed"
@@ -171,7 +162,7 @@ def announce(donation: Donation, *, to: str, name: str | None, settings: Setting
 def overdue_subscriptions(before: datetime) -> list[str]:
     """Subscriptions whose next payment was due by then without anything having been heard."""
     found = select(Donation.stripe_subscription_id).where(
-        Donation.schedule.in_((Schedule.RUNNING, Schedule.PAST_DUE, Schedule.PAUSED)),
+        Donation.schedule.in_(GOING),
         Donation.next_on < before,
     )
     return [one for one in db.session.scalars(found.order_by(Donation.next_on).limit(500)) if one]
@@ -179,8 +170,7 @@ def overdue_subscriptions(before: datetime) -> list[str]:
 
 def running_past_end(now: datetime) -> list[Donation]:
     """Gifts that still run although their fundraiser has closed and said that they end with it."""
-    going = (Schedule.RUNNING, Schedule.PAST_DUE, Schedule.PAUSED)
     over = (Fundraiser.status == FundraiserStatus.CLOSED) | (Fundraiser.closes_on < now.date())
     found = select(Donation).join(Fundraiser, Fundraiser.id == Donation.fundraiser_id)
-    found = found.where(Donation.schedule.in_(going), Fundraiser.ends_running, over)
+    found = found.where(Donation.schedule.in_(GOING), Fundraiser.ends_running, over)
     return list(db.session.scalars(found.order_by(Donation.id).limit(200)))

@@ -4,7 +4,6 @@ Paid and receipted when the charge succeeded; booked when its balance transactio
 order and any number of times.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -12,37 +11,26 @@ from sqlalchemy import func, select
 from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
-from membership.domain import allocations, audit, fundraisers, newsroom, outbox, payments
-from membership.domain.donations.gifts import Donation, Review, Schedule, lock_donation, move
+from membership.domain import allocations, audit, fundraisers, newsroom, outbox, payments, people
+from membership.domain.donations.gifts import (
+    Donation,
+    Review,
+    Schedule,
+    lock_donation,
+    move,
+    tell_given,
+)
 from membership.domain.fundraisers import Fundraiser
 from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
+from membership.domain.payments.fetched import OTHER_CURRENCY, Arrival
 from membership.domain.payments.first import Status
 from membership.errors import N_, Conflict
-from membership.money import Money
 
 NO_PLEDGE = "no-pledge"
 OTHER_AMOUNT = "other-amount"
-OTHER_CURRENCY = "other-currency"
 NO_RULE = "no-rule"
 TWICE = "twice"
 ROLLING = timedelta(days=365)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A charge at Stripe, as fetched. `to` and `name` come from its customer and are not kept."""
-
-    charge_id: str
-    amount: Money
-    status: PaymentStatus
-    paid_at: datetime
-    payment_intent_id: str | None
-    invoice_id: str | None
-    card_country: str | None
-    customer_id: str | None
-    to: str | None
-    name: str | None
-    next_at: datetime | None = None
 
 
 def arrived(
@@ -65,6 +53,7 @@ def arrived(
         amount=arrival.amount,
         status=arrival.status,
         paid_at=arrival.paid_at,
+        person_id=donation.person_id if donation else None,
         donation_id=donation.id if donation else None,
         payment_intent_id=arrival.payment_intent_id,
         invoice_id=arrival.invoice_id,
@@ -101,9 +90,11 @@ def _paid(
     donation.settled_at = donation.settled_at or arrival.paid_at
     donation.card_country = arrival.card_country or donation.card_country
     donation.stripe_customer_id = arrival.customer_id or donation.stripe_customer_id
+    people.paid_as(donation.person_id, arrival.customer_id)
     if donation.is_recurring and donation.schedule is Schedule.NONE:
         # its subscription may be seen later; its donor may leave from now on
         donation.schedule = Schedule.RUNNING
+    tell_given(donation)
     if payment.held and donation.review is Review.NONE:
         donation.review = Review.HELD
     typed = vault.unlock(donation.keepsake)["name"] if donation.keepsake else ""

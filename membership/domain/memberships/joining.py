@@ -1,14 +1,24 @@
 """The membership: its table, how it is joined, and what may be asked about it."""
 
-from datetime import datetime
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, text
+from sqlalchemy import BigInteger, ForeignKey, Index, bindparam, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from membership.db import Base, str_enum
-from membership.domain.payments.first import Status
-from membership.money import Money
+from membership import clock, vault
+from membership.config import Settings
+from membership.db import Base, db, insert_once, str_enum
+from membership.domain import people
+from membership.domain.payments.first import Status, after
+from membership.domain.plans import Plan, PlanStatus, Price
+from membership.errors import N_, Conflict, Invalid, NotFound
+from membership.money import CURRENCIES, Money
+
+KEEP_UNPAID = timedelta(days=30)
 
 
 class MembershipStatus(StrEnum):
@@ -30,7 +40,21 @@ class Kind(StrEnum):
     OFFLINE = "offline"
 
 
+LIVE_STATUSES = (MembershipStatus.ACTIVE, MembershipStatus.PAST_DUE, MembershipStatus.PAUSED)
 LIVE = text("status IN ('active', 'past_due', 'paused')")
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """What a reader filled in. `attempt` is one showing of the form; `amount` is what each period shall cost."""
+
+    attempt: str
+    plan: Plan
+    price: Price
+    amount: Money
+    email: str
+    locale: str
+    name: str = ""
 
 
 class Membership(Base):
@@ -90,6 +114,9 @@ class Membership(Base):
     late_invoice_id: Mapped[str | None]
     """The Stripe invoice that waits to be paid, while payments fail."""
     late_attempts: Mapped[int] = mapped_column(default=0)
+    card_asked_at: Mapped[datetime | None]
+    """When its member was sent to change the card: the next one found at Stripe becomes the subscription's."""
+    stripe_method_id: Mapped[str | None]
     stripe_customer_id: Mapped[str | None] = mapped_column(index=True)
     stripe_subscription_id: Mapped[str | None] = mapped_column(unique=True)
 
@@ -99,3 +126,159 @@ class Membership(Base):
         if self.amount_minor is None or self.currency is None:
             return None
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has begun and has not ended."""
+        return self.status in LIVE_STATUSES
+
+
+def _content(join: Join) -> str:
+    told = [join.plan.slug, join.price.interval, join.amount.minor, join.amount.currency, join.name]
+    return vault.fingerprint(json.dumps([*told, vault.email_key(join.email)], ensure_ascii=False))
+
+
+def screen(plan: Plan, price: Price, amount: Money, *, settings: Settings) -> None:
+    """Whether this plan may be joined for this much. Raises Conflict, or Invalid with a field."""
+    if plan.status is not PlanStatus.OPEN or not price.is_open or price.plan_id != plan.id:
+        raise Conflict(N_("This plan is closed and takes no new members."))
+    if amount.currency != price.currency or amount.currency not in settings.currencies:
+        raise Invalid(N_("We cannot take this currency."), field="price")
+    if amount < price.amount:
+        raise Invalid(N_("This plan costs %(amount)s or more."), field="other_amount", amount=price.amount)
+    largest = settings.amount_max[amount.currency]
+    if amount > largest:
+        raise Invalid(N_("The largest amount by card is %(amount)s."), field="other_amount", amount=largest)
+    if amount.minor % CURRENCIES[amount.currency].multiple_of:
+        raise Invalid(
+            N_("This currency has no smaller coins: please write a whole amount."), field="other_amount"
+        )
+
+
+def join(
+    join: Join, *, replaces: bool = False, settings: Settings, now: datetime | None = None
+) -> Membership:
+    """Write the membership down before any money is asked for. The same attempt gives the same row.
+
+    `replaces`: the attempt asked for something else before, and its Checkout is closed.
+    """
+    now = now or clock.now()
+    screen(join.plan, join.price, join.amount, settings=settings)
+    person = people.register(join.email, name=join.name, locale=join.locale, now=now)
+    told: dict[str, object] = {
+        "content": _content(join),
+        "person_id": person.id,
+        "plan_id": join.plan.id,
+        "interval": join.price.interval,
+        "amount_minor": join.amount.minor,
+        "currency": join.amount.currency,
+        "locale": join.locale,
+        "keepsake": vault.lock({"name": join.name}) if join.name else None,
+        "joined_at": now,
+    }
+    insert_once(
+        Membership,
+        attempt=join.attempt,
+        reference=people.new_reference(),
+        leave_token=secrets.token_urlsafe(24),
+        kind=Kind.PAID,
+        status=MembershipStatus.PENDING,
+        asked=Status.PLEDGED,
+        opened=False,
+        late_attempts=0,
+        **told,
+    )
+    membership = lock_for(join.attempt, None)
+    assert membership is not None
+    if replaces and membership.content != told["content"] and move(membership, "pledge"):
+        for name, value in told.items():
+            setattr(membership, name, value)
+    return membership
+
+
+def move(membership: Membership, verb: str) -> bool:
+    """How far the first payment has come; False when it is already past this verb."""
+    target = after(membership.asked, verb)
+    membership.asked = target or membership.asked
+    return target is not None
+
+
+def press_again(membership: Membership, *, now: datetime) -> None:
+    """Another payment page is about to open: it is asked for anew, and its time begins again."""
+    move(membership, "pledge")
+    membership.joined_at = now
+
+
+def find_by_attempt(attempt: str) -> Membership | None:
+    """The membership that this showing of the form has already asked for."""
+    return db.session.scalar(select(Membership).where(Membership.attempt == attempt))
+
+
+def is_same(membership: Membership, join: Join) -> bool:
+    """Whether the attempt was posted again unchanged."""
+    return membership.content == _content(join)
+
+
+# The row as it is now, locked until the transaction ends.
+_FRESH = select(Membership).with_for_update().execution_options(populate_existing=True)
+_BY_ID = _FRESH.where(Membership.id == bindparam("id"))
+_BY_ATTEMPT = _FRESH.where(Membership.attempt == bindparam("attempt"))
+_BY_SUBSCRIPTION = _FRESH.where(Membership.stripe_subscription_id == bindparam("subscription"))
+
+
+def lock_for(attempt: str | None, subscription_id: str | None) -> Membership | None:
+    """The membership of this attempt, else of this subscription, locked."""
+    found = db.session.scalar(_BY_ATTEMPT, {"attempt": attempt}) if attempt else None
+    if found is None and subscription_id:
+        found = db.session.scalar(_BY_SUBSCRIPTION, {"subscription": subscription_id})
+    return found
+
+
+def lock_membership(membership_id: int) -> Membership:
+    """This membership, locked."""
+    membership = db.session.scalar(_BY_ID, {"id": membership_id})
+    assert membership is not None
+    return membership
+
+
+def membership_of(membership_id: int) -> Membership:
+    """The membership of this row."""
+    return db.session.get_one(Membership, membership_id)
+
+
+def get_membership(reference: str) -> Membership:
+    """The membership of this public reference; NotFound when there is none."""
+    membership = db.session.scalar(select(Membership).where(Membership.reference == reference))
+    if membership is None:
+        raise NotFound(N_("There is no such membership."))
+    return membership
+
+
+def find_by_leave_token(token: str) -> Membership | None:
+    """The membership that the link in a receipt speaks of."""
+    return db.session.scalar(select(Membership).where(Membership.leave_token == token))
+
+
+def find_by_customer(customer_id: str) -> list[Membership]:
+    """The memberships that a Stripe customer pays."""
+    return list(db.session.scalars(select(Membership).where(Membership.stripe_customer_id == customer_id)))
+
+
+def purge_unpaid(now: datetime | None = None) -> int:
+    """Forget who began to join and never paid, a month later. Returns how many were purged."""
+    before = (now or clock.now()) - KEEP_UNPAID
+    unpaid = Membership.asked.in_((Status.EXPIRED, Status.FAILED)) | (
+        (Membership.asked == Status.PLEDGED) & ~Membership.opened
+    )
+    found = select(Membership).where(
+        Membership.status == MembershipStatus.PENDING, unpaid, Membership.joined_at < before
+    )
+    found = found.order_by(Membership.joined_at).limit(500).with_for_update(skip_locked=True)
+    stale = list(db.session.scalars(found.execution_options(populate_existing=True)))
+    for membership in stale:
+        person_id, membership.person_id = membership.person_id, None
+        membership.keepsake, membership.content = None, ""
+        membership.status, membership.ended_by = MembershipStatus.ENDED, "unpaid"
+        db.session.flush()
+        people.forget_if_alone(person_id, now=now)
+    return len(stale)

@@ -113,10 +113,10 @@ def is_paid_by_another(donation_id: int, charge_id: str) -> bool:
     return db.session.scalar(found.limit(1)) is not None
 
 
-def payments_of(donation_id: int) -> list[Payment]:
-    """All payments of a donation, oldest first."""
-    found = select(Payment).where(Payment.donation_id == donation_id).order_by(Payment.paid_at, Payment.id)
-    return list(db.session.scalars(found))
+def payments_of(donation_id: int | None = None, *, membership_id: int | None = None) -> list[Payment]:
+    """All payments of a donation, or of a membership, oldest first."""
+    its = Payment.membership_id == membership_id if membership_id else Payment.donation_id == donation_id
+    return list(db.session.scalars(select(Payment).where(its).order_by(Payment.paid_at, Payment.id)))
 
 
 def arrive(
@@ -125,12 +125,14 @@ def arrive(
     amount: Money,
     status: PaymentStatus,
     paid_at: datetime,
-    donation_id: int | None,
     payment_intent_id: str | None,
     invoice_id: str | None,
     card_country: str | None,
-    held: bool,
-    apart: str | None,
+    person_id: int | None = None,
+    donation_id: int | None = None,
+    membership_id: int | None = None,
+    held: bool = False,
+    apart: str | None = None,
 ) -> tuple[Payment, bool]:
     """The row of this charge, and whether it has just now become paid. Safe to call with the same charge again."""
     made = insert_once(
@@ -140,7 +142,9 @@ def arrive(
         currency=amount.currency,
         status=status,
         paid_at=paid_at,
+        person_id=person_id,
         donation_id=donation_id,
+        membership_id=membership_id,
         stripe_payment_intent_id=payment_intent_id,
         stripe_invoice_id=invoice_id,
         card_country=card_country,
@@ -209,7 +213,7 @@ def recorded(payment: Payment) -> tuple[dict[str, int], dict[str, int]]:
     debits: dict[str, int] = {}
     for entry in ledger.entries_of(payment.subject):
         for code, amount in ledger.postings_of(entry).items():
-            if not code.startswith(("share:", "host-share:", "held:", "set-apart")):
+            if not code.startswith(("share:", "host-share:", "held:", "set-apart", "membership")):
                 continue
             book_ = debits if entry.kind.startswith("refund") else credits_
             sign = 1 if entry.kind.startswith("refund") else -1

@@ -1,17 +1,25 @@
-"""What we read off Stripe's objects: frozen, plain, only the fields somebody uses.
-
-Amounts are in minor units; moments are aware UTC. Nothing here names Stripe's SDK, so nobody else must.
-"""
+"""The readings: an object as Stripe's reply has it, made into its shape."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from membership.domain.payments import Settlement
+from membership.billing.facts.shapes import (
+    BalanceFacts,
+    ChargeFacts,
+    Contact,
+    CustomerFacts,
+    EventFacts,
+    IntentFacts,
+    InvoiceFacts,
+    Plain,
+    PreviewFacts,
+    RefundFacts,
+    SessionFacts,
+    SubscriptionFacts,
+)
 
-Plain = Mapping[str, Any]
 ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
@@ -30,162 +38,6 @@ def id_of(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return str(value["id"])
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """How to reach whoever paid: read for a mail, never kept."""
-
-    customer_id: str | None
-    email: str | None
-    name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionFacts:
-    """A Checkout Session. `url` is a bearer link: never logged."""
-
-    id: str
-    status: str
-    payment_status: str
-    url: str | None
-    expires_at: datetime
-    attempt: str | None
-    payment_intent_id: str | None
-    payment_intent_status: str | None
-    subscription_id: str | None
-    invoice_id: str | None
-    subscription_status: str | None = None
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether its payment came to nothing after the page was done (a bank debit)."""
-        came_to_nothing = self.payment_intent_status in ("requires_payment_method", "canceled")
-        return self.payment_status == "unpaid" and (
-            came_to_nothing or self.subscription_status in ("incomplete_expired", "canceled")
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class IntentFacts:
-    """A PaymentIntent."""
-
-    id: str
-    status: str
-    latest_charge_id: str | None
-    attempt: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeFacts:
-    """A Charge with its balance transaction, and the invoice it paid when it was a subscription's."""
-
-    id: str
-    status: str
-    amount: int
-    currency: str
-    created: datetime
-    payment_intent_id: str | None
-    attempt: str | None
-    card_country: str | None
-    contact: Contact
-    settlement: "BalanceFacts | None"
-    invoice: "InvoiceFacts | None" = None
-    next_at: datetime | None = None
-    """When the subscription it belongs to is charged next, if it goes on."""
-    refund_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RefundFacts:
-    """A Refund; `failure` is the balance transaction that took a failed one back."""
-
-    id: str
-    charge_id: str
-    amount: int
-    status: str
-    created: datetime
-    request: str | None
-    settlement: "BalanceFacts | None"
-    failure: "BalanceFacts | None"
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceFacts:
-    """An Invoice of a subscription."""
-
-    id: str
-    status: str
-    subscription_id: str | None
-    attempt: str | None
-    payment_intent_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionFacts:
-    """A Subscription; its period ends with the last of its items' periods."""
-
-    id: str
-    status: str
-    attempt: str | None
-    contact: Contact
-    period_end: datetime | None
-    is_paused: bool
-    resumes_at: datetime | None
-    ended_at: datetime | None
-    end_reason: str | None
-    is_ending: bool = False
-
-    @property
-    def next_at(self) -> datetime | None:
-        """When it is charged next; None when it is not going to be."""
-        goes_on = self.status in ("active", "trialing") and not self.is_paused and not self.is_ending
-        return self.period_end if goes_on else None
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerFacts:
-    """A Customer; a deleted one has neither address nor name."""
-
-    id: str
-    deleted: bool
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class EventFacts:
-    """An event: only a hint that an object changed. `plain` is the whole of it."""
-
-    id: str
-    type: str
-    object_type: str
-    object_id: str | None
-    created: int
-    livemode: bool
-    account: str
-    api_version: str | None
-    plain: Plain
-
-
-@dataclass(frozen=True, slots=True)
-class BalanceFacts:
-    """A balance transaction: what really moved on Stripe's balance. `exchange_rate` is Stripe's own text."""
-
-    id: str
-    type: str
-    currency: str
-    amount: int
-    fee: int
-    net: int
-    exchange_rate: str | None
-    created: datetime
-    available_on: datetime
-    source_id: str | None
-
-    @property
-    def settlement(self) -> Settlement:
-        """The part of it that the ledger posts."""
-        return Settlement(self.id, self.currency, self.amount, self.fee, self.net, self.created)
 
 
 def balance(plain: Any) -> BalanceFacts | None:
@@ -288,12 +140,21 @@ def refund(plain: Plain) -> RefundFacts:
         request=(plain.get("metadata") or {}).get("request"),
         settlement=balance(plain.get("balance_transaction")),
         failure=balance(plain.get("failure_balance_transaction")),
+        contact=_payer(plain.get("charge")),
     )
+
+
+def _payer(charge_: Any) -> Contact | None:
+    """Who made an expanded charge."""
+    if not isinstance(charge_, Mapping):
+        return None
+    return contact(charge_.get("customer"), charge_.get("billing_details"))
 
 
 def invoice(plain: Plain) -> InvoiceFacts:
     """An Invoice with its payments expanded."""
     details = (plain.get("parent") or {}).get("subscription_details") or {}
+    ends = [line["period"]["end"] for line in (plain.get("lines") or {}).get("data", [])]
     paid = (entry["payment"] for entry in (plain.get("payments") or {}).get("data", []))
     return InvoiceFacts(
         id=plain["id"],
@@ -303,13 +164,24 @@ def invoice(plain: Plain) -> InvoiceFacts:
         payment_intent_ids=tuple(
             intent_id for intent_id in (id_of(payment.get("payment_intent")) for payment in paid) if intent_id
         ),
+        attempts=plain.get("attempt_count") or 0,
+        again_at=moment(plain.get("next_payment_attempt")),
+        remaining=plain.get("amount_remaining") or 0,
+        currency=(plain.get("currency") or "").upper(),
+        pay_url=plain.get("hosted_invoice_url"),
+        covers_until=moment(max(ends, default=None)),
+        contact=contact(plain.get("customer")),
     )
 
 
 def subscription(plain: Plain) -> SubscriptionFacts:
     """A Subscription with its customer expanded."""
-    ends = [item["current_period_end"] for item in plain["items"]["data"]]
+    items = plain["items"]["data"]
+    ends = [item["current_period_end"] for item in items]
+    item = items[0] if items else {}
+    price = item.get("price") or {}
     pause = plain.get("pause_collection") or {}
+    end = plain.get("cancel_at") or (max(ends) if plain.get("cancel_at_period_end") and ends else None)
     return SubscriptionFacts(
         id=plain["id"],
         status=plain["status"],
@@ -320,13 +192,25 @@ def subscription(plain: Plain) -> SubscriptionFacts:
         resumes_at=moment(pause.get("resumes_at")),
         ended_at=moment(plain.get("ended_at")),
         end_reason=(plain.get("cancellation_details") or {}).get("reason"),
-        is_ending=bool(plain.get("cancel_at_period_end") or plain.get("cancel_at")),
+        ends_at=moment(end),
+        item_id=item.get("id") or "",
+        product_id=id_of(price.get("product")),
+        amount=(price.get("unit_amount") or 0) * (item.get("quantity") or 1),
+        currency=(price.get("currency") or "").upper(),
+        interval=(price.get("recurring") or {}).get("interval") or "",
+        method_id=id_of(plain.get("default_payment_method")),
     )
+
+
+def preview(plain: Plain) -> PreviewFacts:
+    """The invoice that a change would make."""
+    return PreviewFacts(plain["total"], plain["currency"].upper())
 
 
 def customer(plain: Plain) -> CustomerFacts:
     """A Customer, perhaps a deleted one."""
-    return CustomerFacts(plain["id"], bool(plain.get("deleted")), contact(plain))
+    method = id_of((plain.get("invoice_settings") or {}).get("default_payment_method"))
+    return CustomerFacts(plain["id"], bool(plain.get("deleted")), contact(plain), method)
 
 
 def event(plain: Plain) -> EventFacts:

@@ -1,0 +1,225 @@
+"""Another card, another plan, another amount: seen before it is done, done once.
+
+A card is changed on Stripe's portal. Stripe puts it on the customer; a subscription that has a card of its own, as
+those from Checkout do, keeps charging that one until it is told. So we tell it, and pay what is late with the new card.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from membership import clock, vault
+from membership.billing import account, calls, facts
+from membership.billing.calls import CallState
+from membership.billing.checkout import asking, portals, products
+from membership.billing.checkout.asking import Outcome
+from membership.billing.checkout.opening import STRIPE_LOCALES
+from membership.billing.gateway import StripeRefused, StripeUnavailable
+from membership.db import db, writing
+from membership.domain import audit, memberships
+from membership.domain.memberships import Membership, MembershipStatus
+from membership.domain.plans import Plan
+from membership.errors import N_, Conflict, DomainError
+from membership.money import Money
+
+PREVIEW_HOLDS = timedelta(minutes=30)
+CARD_WAITS = timedelta(days=1)
+"""How long after the portal was opened a new card of the customer counts as the one that was meant."""
+
+
+class CardOutcome(StrEnum):
+    """What became of a new card."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    PAID = "paid"
+    DECLINED = "declined"
+    WAITING = "waiting"
+
+
+class Declined(DomainError):
+    """The card was declined, so nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a change costs: `today` at once, or `credit` that later payments use up; then `each` every period."""
+
+    today: Money
+    credit: Money
+    each: Money
+    interval: str
+    next_on: datetime | None
+    proration_at: int
+    """The moment the figures hold for, in Unix seconds: the change is made as of it."""
+
+
+def portal(membership: Membership, *, return_path: str, now: datetime | None = None) -> str:
+    """The address where the card is changed, for one press. Raises StripeUnavailable or Conflict."""
+    now, settings = now or clock.now(), account.here().settings
+    if not membership.is_live or membership.stripe_customer_id is None:
+        raise Conflict(N_("No card pays for this membership."))
+    membership.card_asked_at = now
+    customer, locale = membership.stripe_customer_id, membership.locale
+    db.session.commit()
+    back = settings.link(return_path, locale)
+    asked = {
+        "customer": customer,
+        "configuration": portals.ensure_portal(now),
+        "return_url": back,
+        "locale": STRIPE_LOCALES.get(locale, "en"),
+        "flow_data": {
+            "type": "payment_method_update",
+            "after_completion": {"type": "redirect", "redirect": {"return_url": back}},
+        },
+    }
+    try:
+        return account.here().gateway.portal(asked)
+    except StripeRefused as error:
+        raise StripeUnavailable(error.code) from None
+
+
+def adopt_card(membership: Membership, *, now: datetime | None = None) -> CardOutcome:
+    """After the portal: let the subscription charge the customer's new card, and pay what is late with it."""
+    now = now or clock.now()
+    membership_id, customer_id = membership.id, membership.stripe_customer_id
+    db.session.commit()
+    try:
+        customer = account.here().quick.customer(customer_id or "")
+    except (StripeUnavailable, StripeRefused):
+        return CardOutcome.WAITING
+    with writing():
+        db.session.commit()
+        membership = memberships.lock_membership(membership_id)
+        keys = note_card(membership, customer.method_id, now=now)
+        outcomes = [asking.send(key, now) for key in keys]
+        db.session.commit()
+    return _card_outcome(outcomes)
+
+
+def _card_outcome(outcomes: list[Outcome]) -> CardOutcome:
+    if not outcomes:
+        return CardOutcome.UNCHANGED
+    if Outcome.WAITING in outcomes:
+        return CardOutcome.WAITING
+    if Outcome.REFUSED in outcomes:
+        return CardOutcome.DECLINED
+    return CardOutcome.PAID if len(outcomes) > 1 else CardOutcome.CHANGED
+
+
+def note_card(membership: Membership, method_id: str | None, *, now: datetime) -> list[str]:
+    """Record the calls that make a new card this membership's; their keys. None where nobody asked for it."""
+    asked_at, subscription_id = membership.card_asked_at, membership.stripe_subscription_id
+    if method_id is None or method_id == membership.stripe_method_id:
+        return []
+    if subscription_id is None or not membership.is_live or not asked_at or now - asked_at > CARD_WAITS:
+        return []
+    params = {"id": subscription_id, "default_payment_method": method_id}
+    card = calls.fresh_key(f"card:{subscription_id}:{method_id}")
+    keys = [calls.record(card, "subscriptions.update", params, now=now).idem_key]
+    if membership.late_invoice_id:
+        pay = {"id": membership.late_invoice_id, "payment_method": method_id}
+        key = f"pay:{membership.late_invoice_id}:{method_id}"
+        keys.append(calls.record(key, "invoices.pay", pay, now=now).idem_key)
+    return keys
+
+
+def preview(
+    membership: Membership, *, plan: Plan, amount: Money, interval: str, now: datetime | None = None
+) -> Preview:
+    """What a change would cost, asked of Stripe; nothing changes. Raises Conflict or StripeUnavailable."""
+    now = now or clock.now()
+    subscription_id, settings = _changeable(membership), account.here().settings
+    product = products.of_plan(plan, settings)
+    db.session.commit()
+    products.ensure(product, now)
+    gateway, at = account.here().gateway, int(now.timestamp())
+    try:
+        found = gateway.subscription(subscription_id)
+        wish = _wish(found, product.id, amount, interval, at)
+        bill = gateway.preview(subscription_id, wish)
+    except StripeRefused as error:
+        raise StripeUnavailable(error.code) from None
+    same_rhythm = interval == found.interval
+    return Preview(
+        today=Money(max(bill.total, 0), bill.currency),
+        credit=Money(max(-bill.total, 0), bill.currency),
+        each=amount,
+        interval=interval,
+        next_on=found.period_end if same_rhythm else None,
+        proration_at=at,
+    )
+
+
+def change(
+    membership: Membership,
+    *,
+    plan: Plan,
+    amount: Money,
+    interval: str,
+    proration_at: int,
+    now: datetime | None = None,
+) -> Outcome:
+    """Make the change that was shown, as of the moment it was shown for. Raises Declined, Conflict, StripeUnavailable."""
+    now = now or clock.now()
+    if not 0 <= int(now.timestamp()) - proration_at <= PREVIEW_HOLDS.total_seconds():
+        raise Conflict(N_("These figures are no longer current. Please look at them again."))
+    membership_id, subscription_id = membership.id, _changeable(membership)
+    product = products.of_plan(plan, account.here().settings)
+    db.session.commit()
+    try:
+        found = account.here().gateway.subscription(subscription_id)
+    except StripeRefused as error:
+        raise StripeUnavailable(error.code) from None
+    params = {
+        "id": subscription_id,
+        **_wish(found, product.id, amount, interval, proration_at),
+        "payment_behavior": "error_if_incomplete",
+    }
+    content = vault.fingerprint(f"{plan.id} {amount.minor} {amount.currency} {interval} {proration_at}")[:32]
+    with writing():
+        membership = memberships.lock_membership(membership_id)
+        call = calls.record(f"change:{subscription_id}:{content}", "subscriptions.update", params, now=now)
+        if call.state is CallState.PENDING:
+            _note_change(membership, plan, amount, interval=interval, now=now)
+        outcome = asking.send(call.idem_key, now)
+    if outcome is Outcome.REFUSED:
+        raise Declined(
+            N_("The bank declined this payment, so nothing has changed. You can change the card first.")
+        )
+    return outcome
+
+
+def _note_change(membership: Membership, plan: Plan, amount: Money, *, interval: str, now: datetime) -> None:
+    audit.record(
+        audit.Tag.MEMBERSHIP_CHANGED,
+        subject_type="membership",
+        subject_id=membership.reference,
+        details={"plan": plan.slug, "minor": amount.minor, "interval": interval},
+        now=now,
+    )
+
+
+def _wish(
+    found: facts.SubscriptionFacts, product_id: str, amount: Money, interval: str, at: int
+) -> dict[str, Any]:
+    price = {
+        "currency": amount.currency.lower(),
+        "product": product_id,
+        "unit_amount": amount.minor,
+        "recurring": {"interval": interval},
+    }
+    return {
+        "items": [{"id": found.item_id, "price_data": price}],
+        "proration_behavior": "always_invoice",
+        "proration_date": at,
+    }
+
+
+def _changeable(membership: Membership) -> str:
+    if membership.status is not MembershipStatus.ACTIVE or membership.stripe_subscription_id is None:
+        raise Conflict(N_("Only a membership that goes on and is paid can be changed."))
+    if membership.ends_at is not None:
+        raise Conflict(N_("This membership is going to end. Undo that first, then change it."))
+    return membership.stripe_subscription_id

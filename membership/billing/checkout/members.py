@@ -1,0 +1,231 @@
+"""A membership that is there: left, returned to, paused, ended, withdrawn from.
+
+Each wish is recorded with its parameters before Stripe is asked. A newer wish replaces an older one that Stripe has
+not answered, so a late answer never turns it back.
+"""
+
+from calendar import monthrange
+from datetime import datetime, timedelta
+from typing import Any
+
+from membership import clock
+from membership.billing import account, calls
+from membership.billing.checkout import asking
+from membership.billing.checkout.asking import Outcome
+from membership.db import db, writing
+from membership.domain import audit, memberships, payments
+from membership.domain.memberships import Kind, Membership, MembershipStatus
+from membership.domain.payments import PaymentStatus, Refund
+from membership.domain.people import Person
+from membership.errors import N_, Conflict
+
+MOST_MONTHS = 3
+
+
+def leave(membership: Membership, *, by: str = "member", now: datetime | None = None) -> Outcome:
+    """End it with the period that is paid; at once when none is. `by` is member or staff."""
+    now = now or clock.now()
+    with writing():
+        membership = _begin(membership)
+        if not membership.is_live or membership.ends_at is not None:
+            db.session.commit()
+            return Outcome.AGREED
+        membership.ended_by = by
+        if not _is_paid_ahead(membership, now):
+            return _end(membership, now)
+        _record(audit.Tag.MEMBERSHIP_LEFT, membership, by=by, now=now)
+        return _update(membership, "ends", {"cancel_at_period_end": True}, now)
+
+
+def come_back(membership: Membership, *, now: datetime | None = None) -> Outcome:
+    """Undo a leave while the paid period still runs."""
+    now = now or clock.now()
+    with writing():
+        membership = _begin(membership)
+        if not membership.is_live or membership.kind is not Kind.PAID:
+            raise Conflict(N_("This membership has ended. You can join again."))
+        if membership.ends_at is None and membership.ended_by is None:
+            db.session.commit()
+            return Outcome.AGREED
+        membership.ended_by = None
+        _record(audit.Tag.MEMBERSHIP_RETURNED, membership, now=now)
+        return _update(membership, "ends", {"cancel_at_period_end": False}, now)
+
+
+def skip(membership: Membership, *, months: int, now: datetime | None = None) -> Outcome:
+    """Pay nothing for the next so many months; it goes on by itself afterwards."""
+    now = now or clock.now()
+    if not 1 <= months <= MOST_MONTHS:
+        raise Conflict(N_("A membership can rest for one, two or three months."))
+    with writing():
+        membership = _begin(membership)
+        if not may_pause(membership):
+            raise Conflict(N_("Only a monthly membership that goes on can rest."))
+        assert membership.next_at is not None
+        resumes_at = _months_later(membership.next_at, months) - timedelta(days=1)
+        _record(audit.Tag.MEMBERSHIP_PAUSED, membership, now=now)
+        pause = {"behavior": "void", "resumes_at": int(resumes_at.timestamp())}
+        return _update(membership, "pause", {"pause_collection": pause}, now)
+
+
+def may_pause(membership: Membership) -> bool:
+    """Whether it can rest: monthly, going on, nothing late."""
+    goes_on = membership.status in (MembershipStatus.ACTIVE, MembershipStatus.PAUSED)
+    return goes_on and membership.interval == "month" and membership.next_at is not None
+
+
+def go_on(membership: Membership, *, now: datetime | None = None) -> Outcome:
+    """End a pause: the next period is charged again."""
+    now = now or clock.now()
+    with writing():
+        membership = _begin(membership)
+        if membership.status is not MembershipStatus.PAUSED:
+            db.session.commit()
+            return Outcome.AGREED
+        _record(audit.Tag.MEMBERSHIP_RESUMED, membership, now=now)
+        return _update(membership, "pause", {"pause_collection": ""}, now)
+
+
+def end_now(
+    membership: Membership,
+    *,
+    by: Person | None = None,
+    reason: str = "",
+    ended_by: str = "staff",
+    now: datetime | None = None,
+) -> Outcome:
+    """Staff end it at once; nothing is refunded by this."""
+    now = now or clock.now()
+    with writing():
+        membership = _begin(membership)
+        if not membership.is_live:
+            db.session.commit()
+            return Outcome.AGREED
+        membership.ended_by = ended_by
+        _record(audit.Tag.MEMBERSHIP_CANCELLED, membership, who=by, by=ended_by, reason=reason, now=now)
+        return _end(membership, now)
+
+
+def withdraw(membership: Membership, *, now: datetime | None = None) -> Outcome:
+    """Undo the joining within 14 days: it ends at once and all that was paid goes back."""
+    now = now or clock.now()
+    with writing():
+        membership = _begin(membership)
+        if membership.withdrawn_at is not None:
+            db.session.commit()
+            return Outcome.AGREED
+        if not memberships.may_withdraw(membership, now):
+            raise Conflict(
+                N_("The 14 days have passed. You can leave at the end of the period you paid for.")
+            )
+        return _give_back(membership, "withdrawn", audit.Tag.MEMBERSHIP_WITHDRAWN, now)
+
+
+def end_double(membership: Membership, *, by: Person | None = None, now: datetime | None = None) -> Outcome:
+    """A second membership of one address that nobody kept: it ends at once and all that was paid goes back."""
+    now = now or clock.now()
+    with writing():
+        membership = _begin(membership)
+        if membership.doubled_at is None:
+            db.session.commit()
+            return Outcome.AGREED
+        return _give_back(membership, "double", audit.Tag.MEMBERSHIP_CANCELLED, now, who=by)
+
+
+def end_doubles(now: datetime | None = None) -> int:
+    """End the second memberships that nobody kept in time. Returns how many Stripe agreed to."""
+    now = now or clock.now()
+    ids = [one.id for one in memberships.doubles_over(now)]
+    db.session.commit()
+    done = [end_double(memberships.membership_of(one), now=now) for one in ids]
+    return done.count(Outcome.AGREED)
+
+
+def _give_back(
+    membership: Membership, ended_by: str, tag: audit.Tag, now: datetime, *, who: Person | None = None
+) -> Outcome:
+    """Record the end and every refund in one transaction, then ask for all of them."""
+    membership.ended_by, membership.extra_until, membership.doubled_at = ended_by, None, None
+    if ended_by == "withdrawn":
+        membership.withdrawn_at = now
+    _record(tag, membership, who=who, by=ended_by, now=now)
+    refunds = [_refund(payment, ended_by, now) for payment in _refundable(membership)]
+    keys = [asking.note_refund(refund, now=now) for refund in refunds]
+    outcome = _end(membership, now)
+    outcomes = [outcome, *(asking.send(key, now) for key in keys)]
+    if Outcome.REFUSED in outcomes:
+        return Outcome.REFUSED
+    return Outcome.WAITING if Outcome.WAITING in outcomes else Outcome.AGREED
+
+
+def _refundable(membership: Membership) -> list[payments.Payment]:
+    paid = payments.payments_of(membership_id=membership.id)
+    return [
+        one for one in paid if one.status is PaymentStatus.SUCCEEDED and payments.refunded(one) < one.amount
+    ]
+
+
+def _refund(payment: payments.Payment, reason: str, now: datetime) -> Refund:
+    left = payment.amount - payments.refunded(payment)
+    return payments.ask_refund(payment, left, reason=reason, now=now)
+
+
+def _begin(membership: Membership) -> Membership:
+    """A fresh transaction that writes, and the membership locked in it."""
+    membership_id = membership.id
+    db.session.commit()
+    return memberships.lock_membership(membership_id)
+
+
+def _is_paid_ahead(membership: Membership, now: datetime) -> bool:
+    return membership.paid_until is not None and membership.paid_until > now
+
+
+def _end(membership: Membership, now: datetime) -> Outcome:
+    """End it at once: at Stripe where it is paid there, here where it was given."""
+    if membership.stripe_subscription_id is None:
+        membership.ends_at = now
+        memberships.lapse(now, settings=account.here().settings)
+        db.session.commit()
+        return Outcome.AGREED
+    calls.supersede(f"ends:{membership.stripe_subscription_id}")
+    call = calls.record_cancel(membership.stripe_subscription_id, now=now)
+    return asking.send(call.idem_key, now)
+
+
+def _update(membership: Membership, family: str, wish: dict[str, Any], now: datetime) -> Outcome:
+    """Ask for a change of the subscription; a newer wish of the family replaces older ones."""
+    if membership.stripe_subscription_id is None:
+        raise Conflict(N_("This membership is not paid through Stripe: staff can change it."))
+    name = f"{family}:{membership.stripe_subscription_id}"
+    calls.supersede(name)
+    key = calls.fresh_key(f"{name}:{int(now.timestamp() * 1000)}")
+    calls.record(key, "subscriptions.update", {"id": membership.stripe_subscription_id, **wish}, now=now)
+    return asking.send(key, now)
+
+
+def _record(
+    tag: audit.Tag,
+    membership: Membership,
+    *,
+    now: datetime,
+    who: Person | None = None,
+    by: str = "member",
+    reason: str = "",
+) -> None:
+    audit.record(
+        tag,
+        subject_type="membership",
+        subject_id=membership.reference,
+        by=who,
+        reason=reason,
+        details={"by": by},
+        now=now,
+    )
+
+
+def _months_later(moment: datetime, months: int) -> datetime:
+    """The same day so many months later, or the month's last."""
+    year, month = divmod(moment.month - 1 + months, 12)
+    year, month = moment.year + year, month + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, monthrange(year, month)[1]))

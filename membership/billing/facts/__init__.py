@@ -1,0 +1,68 @@
+"""What we read off Stripe's objects: frozen, plain, only the fields somebody uses.
+
+Amounts are in minor units; moments are aware UTC. Nothing here names Stripe's SDK, so nobody else must.
+"""
+
+from membership.billing.facts.reading import (
+    ID,
+    at,
+    balance,
+    charge,
+    contact,
+    customer,
+    event,
+    gone,
+    id_of,
+    intent,
+    invoice,
+    moment,
+    preview,
+    refund,
+    session,
+    subscription,
+)
+from membership.billing.facts.shapes import (
+    BalanceFacts,
+    ChargeFacts,
+    Contact,
+    CustomerFacts,
+    EventFacts,
+    IntentFacts,
+    InvoiceFacts,
+    Plain,
+    PreviewFacts,
+    RefundFacts,
+    SessionFacts,
+    SubscriptionFacts,
+)
+
+__all__ = [
+    "ID",
+    "BalanceFacts",
+    "ChargeFacts",
+    "Contact",
+    "CustomerFacts",
+    "EventFacts",
+    "IntentFacts",
+    "InvoiceFacts",
+    "Plain",
+    "PreviewFacts",
+    "RefundFacts",
+    "SessionFacts",
+    "SubscriptionFacts",
+    "at",
+    "balance",
+    "charge",
+    "contact",
+    "customer",
+    "event",
+    "gone",
+    "id_of",
+    "intent",
+    "invoice",
+    "moment",
+    "preview",
+    "refund",
+    "session",
+    "subscription",
+]

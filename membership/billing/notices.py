@@ -1,0 +1,47 @@
+"""The mail that says money goes back, or that it did not get there: once per refund and state."""
+
+from datetime import datetime
+
+from membership.billing.facts import Contact
+from membership.config import Settings
+from membership.domain import donations, fundraisers, memberships, outbox, plans
+from membership.domain.payments import Payment, Refund, RefundStatus
+
+SENT = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)
+
+
+def refund(
+    payment: Payment, refund: Refund, contact: Contact | None, *, settings: Settings, now: datetime
+) -> None:
+    """Queue what a refund's state has to say to whoever paid."""
+    if contact is None or not contact.email:
+        return
+    status = "sent" if refund.status in SENT else "failed"
+    what, locale = _what(payment, settings)
+    outbox.queue(
+        key=f"refund-notice:{refund.stripe_refund_id}:{status}",
+        template="refund-notice",
+        to=contact.email,
+        locale=locale,
+        context={
+            "name": contact.name,
+            "amount": {"minor": refund.amount_minor, "currency": payment.currency},
+            "what": what,
+            "status": status,
+            "reference": payment.reference,
+            "statement": settings.statement_descriptor,
+        },
+        now=now,
+    )
+
+
+def _what(payment: Payment, settings: Settings) -> tuple[str, str]:
+    """What was paid for, in words, and the language of whoever paid."""
+    if payment.donation_id:
+        donation = donations.gift_of(payment.donation_id)
+        title = fundraisers.fundraiser_of(donation.fundraiser_id).words(donation.locale).title
+        return title, donation.locale
+    if payment.membership_id:
+        membership = memberships.membership_of(payment.membership_id)
+        return plans.plan_of(membership.plan_id).words(membership.locale).name, membership.locale
+    return settings.newsroom_name, settings.locales[0]

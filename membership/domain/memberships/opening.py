@@ -1,0 +1,87 @@
+"""What a membership opens, and for how long: entitlement is asked here and nowhere else."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from membership.db import db
+from membership.domain.memberships.joining import LIVE_STATUSES, Kind, Membership, MembershipStatus
+from membership.domain.plans import Perk, PlanPerk
+
+WITHDRAW_WITHIN = timedelta(days=14)
+_LATE = (MembershipStatus.ACTIVE, MembershipStatus.PAST_DUE)
+
+
+def open_until(membership: Membership, *, grace_days: int) -> datetime | None:
+    """Until when its perks are open; None when they are not, or were never.
+
+    While it goes on, until the end of what was paid and the days of grace; not past its end, where one is settled.
+    A pause opens nothing beyond what was paid. What staff gave in addition counts in any case.
+    """
+    until = None
+    if membership.is_live and membership.withdrawn_at is None and membership.paid_until is not None:
+        grace = timedelta(days=grace_days) if _has_grace(membership) else timedelta(0)
+        until = membership.paid_until + grace
+        if membership.ends_at is not None:
+            until = min(until, max(membership.ends_at, membership.paid_until))
+    extra = membership.extra_until
+    return max(until, extra) if until and extra else until or extra
+
+
+def _has_grace(membership: Membership) -> bool:
+    return membership.kind is Kind.PAID and membership.status in _LATE
+
+
+def is_open(membership: Membership, *, grace_days: int, now: datetime) -> bool:
+    """Whether its perks are open at this moment."""
+    until = open_until(membership, grace_days=grace_days)
+    return until is not None and now < until
+
+
+def memberships_of(person_id: int) -> list[Membership]:
+    """All memberships of a person that have begun, newest first."""
+    begun = select(Membership).where(Membership.person_id == person_id, Membership.started_at.is_not(None))
+    return list(db.session.scalars(begun.order_by(Membership.id.desc())))
+
+
+def live_of(person_id: int) -> list[Membership]:
+    """The memberships of a person that go on, oldest first."""
+    live = Membership.status.in_(LIVE_STATUSES)
+    found = select(Membership).where(Membership.person_id == person_id, live)
+    return list(db.session.scalars(found.order_by(Membership.id)))
+
+
+def current_of(person_id: int, *, grace_days: int, now: datetime) -> Membership | None:
+    """The membership that speaks for a person: the one whose perks are open longest, else the newest that lives."""
+    far = datetime.min.replace(tzinfo=now.tzinfo)
+    mine = memberships_of(person_id)
+    open_ones = [one for one in mine if is_open(one, grace_days=grace_days, now=now)]
+    if open_ones:
+        return max(open_ones, key=lambda one: open_until(one, grace_days=grace_days) or far)
+    return next((one for one in mine if one.is_live), None)
+
+
+def plans_open_to(person_id: int, *, grace_days: int, now: datetime) -> set[int]:
+    """The plans whose perks are open to a person at this moment."""
+    mine = memberships_of(person_id)
+    return {one.plan_id for one in mine if is_open(one, grace_days=grace_days, now=now)}
+
+
+def may_open(person_id: int, perk: Perk, *, grace_days: int, now: datetime) -> bool:
+    """Whether a perk is open to a person: the one question of entitlement."""
+    plans = plans_open_to(person_id, grace_days=grace_days, now=now)
+    opening = select(PlanPerk.perk_id).where(PlanPerk.perk_id == perk.id, PlanPerk.plan_id.in_(plans))
+    return bool(plans) and db.session.scalar(opening.limit(1)) is not None
+
+
+def withdraw_until(membership: Membership) -> datetime | None:
+    """Until when a paid membership can be withdrawn from; None where there is no such right."""
+    if membership.kind is not Kind.PAID or membership.started_at is None:
+        return None
+    return membership.started_at + WITHDRAW_WITHIN
+
+
+def may_withdraw(membership: Membership, now: datetime) -> bool:
+    """Whether its member may still undo the joining and get everything back."""
+    until = withdraw_until(membership)
+    return until is not None and now < until and membership.is_live and membership.withdrawn_at is None

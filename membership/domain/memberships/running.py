@@ -1,0 +1,288 @@
+"""How a membership goes on: it renews, is late, is paused, is left, ends.
+
+Stripe's subscription is the truth: `follow` makes the row agree with what was fetched, and mails once per fact.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+
+from membership import clock, vault
+from membership.config import Settings
+from membership.db import db
+from membership.domain import outbox, payments, people, plans
+from membership.domain.memberships import standing as shown
+from membership.domain.memberships.joining import (
+    LIVE_STATUSES,
+    Kind,
+    Membership,
+    MembershipStatus,
+    move,
+)
+from membership.domain.memberships.opening import open_until
+from membership.domain.payments.fetched import ENDED, LATE, Standing
+from membership.money import Money
+
+ANNOUNCED_BEFORE = timedelta(days=14)
+LATELY = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An invoice whose payment failed, as fetched. `again_at` is None when Stripe will not try again."""
+
+    invoice_id: str
+    attempts: int
+    amount: Money
+    again_at: datetime | None
+    pay_url: str | None
+    to: str | None
+    name: str | None
+
+
+def follow(membership: Membership, standing: Standing, *, settings: Settings, now: datetime) -> None:
+    """Make a membership agree with its subscription; a leave and an end are mailed once."""
+    if membership.stripe_subscription_id not in (None, standing.subscription_id):
+        return
+    if standing.status in ENDED and membership.started_at is None:
+        move(membership, "fail")
+        return
+    left_before = membership.ends_at
+    _take_over(membership, standing)
+    if membership.started_at is None:
+        return  # its first payment is on the way
+    was = membership.status
+    membership.status = _status(standing)
+    if membership.status is MembershipStatus.ENDED:
+        _ended(membership, standing, settings, now)
+    elif membership.ends_at is not None and membership.ends_at != left_before:
+        _mail_leaving(membership, standing, settings, now)
+    if membership.status is not was or membership.status is MembershipStatus.ENDED:
+        shown.tell(membership.person_id)
+
+
+def _take_over(membership: Membership, standing: Standing) -> None:
+    membership.stripe_subscription_id = standing.subscription_id
+    membership.stripe_customer_id = standing.customer_id or membership.stripe_customer_id
+    membership.stripe_method_id = standing.method_id
+    membership.resumes_at = standing.resumes_at if standing.is_paused else None
+    ended = standing.status in ENDED
+    membership.ends_at = None if ended else standing.ends_at
+    membership.next_at = None if ended or standing.ends_at else standing.period_end
+    if standing.each is not None:
+        membership.amount_minor, membership.currency = standing.each.minor, standing.each.currency
+        membership.interval = standing.interval
+    if standing.plan_id is not None and standing.plan_id != membership.plan_id:
+        membership.plan_id = standing.plan_id
+        shown.tell(membership.person_id)
+
+
+def _status(standing: Standing) -> MembershipStatus:
+    if standing.status in ENDED:
+        return MembershipStatus.ENDED
+    if standing.is_paused or standing.status == "paused":
+        return MembershipStatus.PAUSED
+    return MembershipStatus.PAST_DUE if standing.status in LATE else MembershipStatus.ACTIVE
+
+
+def _ended(membership: Membership, standing: Standing, settings: Settings, now: datetime) -> None:
+    """Note and mail an end. A failed one has had its last mail about the payment already."""
+    membership.ended_at = membership.ended_at or standing.ended_at or now
+    membership.ended_by = membership.ended_by or ("failed" if standing.failed else "staff")
+    membership.doubled_at = None
+    if membership.ended_by != "failed":
+        mail_end(membership, to=standing.to, name=standing.name, settings=settings, now=now)
+
+
+def mail_end(
+    membership: Membership, *, to: str | None, name: str | None, settings: Settings, now: datetime
+) -> None:
+    """Mail that a membership has ended, and what was given back; once."""
+    locale, ended_at = membership.locale, membership.ended_at or now
+    plan = plans.plan_of(membership.plan_id)
+    outbox.queue(
+        key=f"ended:{membership.reference}",
+        template="membership-ended",
+        to=to or "",
+        locale=locale,
+        context={
+            "name": name,
+            "plan": plan.words(locale).name,
+            "ended_on": shown.day(ended_at, settings),
+            "reason": membership.ended_by,
+            "join_url": settings.link(f"/join/{plan.slug}", locale),
+            "refunded": _refunded(membership),
+        },
+        now=now,
+    )
+
+
+def _refunded(membership: Membership) -> dict[str, object] | None:
+    """What goes back with the end, where it was withdrawn or was a second one."""
+    if membership.ended_by not in ("withdrawn", "double") or membership.currency is None:
+        return None
+    back = Money(0, membership.currency)
+    for payment in payments.payments_of(membership_id=membership.id):
+        if payment.currency == back.currency:
+            back += payments.refunded(payment)
+    return shown.told(back) if back.minor else None
+
+
+def _mail_leaving(membership: Membership, standing: Standing, settings: Settings, now: datetime) -> None:
+    assert membership.ends_at is not None
+    ends_on = shown.day(membership.ends_at, settings)
+    outbox.queue(
+        key=f"leaving:{membership.reference}:{ends_on}",
+        template="membership-leaving",
+        to=standing.to or "",
+        locale=membership.locale,
+        context={
+            "name": standing.name,
+            "plan": shown.plan_name(membership, membership.locale),
+            "ends_on": ends_on,
+            "undo_url": settings.link(f"/leave/{membership.leave_token}", membership.locale),
+        },
+        now=now,
+    )
+
+
+def late(membership: Membership, failure: Failure, *, settings: Settings, now: datetime) -> None:
+    """A payment failed: note how often, and write at the first, the second and the last time."""
+    if not membership.is_live and membership.ended_by != "failed":
+        return
+    if failure.attempts <= membership.late_attempts and membership.late_invoice_id == failure.invoice_id:
+        return
+    membership.late_invoice_id, membership.late_attempts = failure.invoice_id, failure.attempts
+    which = "last" if failure.again_at is None else {1: "first", 2: "again"}.get(failure.attempts)
+    if which is None:
+        return
+    locale, plan = membership.locale, plans.plan_of(membership.plan_id)
+    until = open_until(membership, grace_days=settings.grace_days)
+    fix = f"/join/{plan.slug}" if which == "last" else "/account/card"
+    outbox.queue(
+        key=f"dunning:{failure.invoice_id}:{failure.attempts}",
+        template="payment-failed",
+        to=failure.to or "",
+        locale=locale,
+        context={
+            "name": failure.name,
+            "plan": plan.words(locale).name,
+            "amount": shown.told(failure.amount),
+            "attempt": failure.attempts,
+            "which": which,
+            "tries_again_on": shown.day(failure.again_at, settings) if failure.again_at else None,
+            "perks_until": shown.day(until, settings) if until else None,
+            "fix_url": settings.link(fix, locale),
+            "pay_url": failure.pay_url,
+            "leave_url": settings.link(f"/leave/{membership.leave_token}", locale),
+        },
+        now=now,
+    )
+
+
+def note_reason(membership: Membership, reason: str) -> None:
+    """Keep why somebody leaves, sealed: people write about themselves."""
+    if reason:
+        membership.sealed_reason = vault.seal({"reason": reason})
+
+
+def lapse(now: datetime | None = None, *, settings: Settings) -> int:
+    """End memberships that staff gave until a day which has passed. Returns how many ended."""
+    now = now or clock.now()
+    found = select(Membership).where(
+        Membership.status.in_(LIVE_STATUSES), Membership.kind != Kind.PAID, Membership.ends_at <= now
+    )
+    over = list(
+        db.session.scalars(found.order_by(Membership.id).limit(200).with_for_update(skip_locked=True))
+    )
+    for membership in over:
+        membership.status, membership.ended_at = MembershipStatus.ENDED, membership.ends_at
+        membership.ended_by = membership.ended_by or "over"
+        to, name = contact_of(membership)
+        mail_end(membership, to=to, name=name, settings=settings, now=now)
+        shown.tell(membership.person_id)
+        _forget_contact(membership.person_id)
+    return len(over)
+
+
+def contact_of(membership: Membership) -> tuple[str | None, str | None]:
+    """Address and name of somebody whom Stripe does not know; None where we keep none."""
+    person = people.person_of(membership.person_id) if membership.person_id else None
+    if person is None or person.locked_contact is None:
+        return None, None
+    kept = vault.unlock(person.locked_contact)
+    return kept["email"], kept.get("name") or None
+
+
+def _forget_contact(person_id: int | None) -> None:
+    """The copy of an address is kept only while a membership that needs it goes on."""
+    live = select(Membership.id).where(
+        Membership.person_id == person_id, Membership.status.in_(LIVE_STATUSES), Membership.kind != Kind.PAID
+    )
+    if person_id is not None and db.session.scalar(live.limit(1)) is None:
+        people.person_of(person_id).locked_contact = None
+
+
+def due_announcements(now: datetime) -> list[Membership]:
+    """Yearly memberships that renew within 14 days and were not announced yet."""
+    found = select(Membership).where(
+        Membership.interval == "year",
+        Membership.status == MembershipStatus.ACTIVE,
+        Membership.paid_until <= now + ANNOUNCED_BEFORE,
+        Membership.next_at <= now + ANNOUNCED_BEFORE,
+        Membership.next_at > now,
+        or_(Membership.announced_for.is_(None), Membership.announced_for < Membership.next_at),
+    )
+    return list(db.session.scalars(found.order_by(Membership.paid_until).limit(200)))
+
+
+def announce(membership: Membership, *, to: str, name: str | None, settings: Settings, now: datetime) -> None:
+    """Mail that a yearly membership renews soon, with the way to stop; once per renewal."""
+    if membership.next_at is None or membership.amount is None:
+        return
+    renews_on, locale = shown.day(membership.next_at, settings), membership.locale
+    outbox.queue(
+        key=f"membership-renews-soon:{membership.reference}:{renews_on}",
+        template="membership-renews-soon",
+        to=to,
+        locale=locale,
+        context={
+            "name": name,
+            "plan": shown.plan_name(membership, locale),
+            "amount": shown.told(membership.amount),
+            "renews_on": renews_on,
+            "leave_url": settings.link(f"/leave/{membership.leave_token}", locale),
+            "account_url": settings.link("/account", locale),
+        },
+        now=now,
+    )
+    membership.announced_for = membership.next_at
+
+
+# --- questions ---------------------------------------------------------------------------------------------
+
+
+def overdue_subscriptions(before: datetime) -> list[str]:
+    """Subscriptions whose period was over by then without anything having been heard."""
+    found = select(Membership.stripe_subscription_id).where(
+        Membership.status.in_(LIVE_STATUSES), Membership.paid_until < before
+    )
+    return [one for one in db.session.scalars(found.order_by(Membership.paid_until).limit(500)) if one]
+
+
+def failed_lately(now: datetime) -> list[Membership]:
+    """Memberships that ended lately because their payments failed, newest first."""
+    found = select(Membership).where(Membership.ended_by == "failed", Membership.ended_at > now - LATELY)
+    return list(db.session.scalars(found.order_by(Membership.ended_at.desc()).limit(200)))
+
+
+def doubles() -> list[Membership]:
+    """Second memberships that nobody has kept or ended yet, oldest first."""
+    found = select(Membership).where(Membership.doubled_at.is_not(None))
+    return list(db.session.scalars(found.order_by(Membership.doubled_at)))
+
+
+def doubles_over(now: datetime) -> list[Membership]:
+    """Second memberships that nobody kept in time."""
+    return [one for one in doubles() if one.doubled_at and one.doubled_at <= now - shown.KEPT_WITHIN]

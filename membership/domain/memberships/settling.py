@@ -1,0 +1,245 @@
+"""When a membership's money arrives or goes back: it begins, it is covered, it is receipted, it is booked.
+
+A membership's money is the newsroom's income: no rule divides it, and it is not part of what a fundraiser raised.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from membership import vault
+from membership.config import Settings
+from membership.db import db
+from membership.domain import audit, newsroom, outbox, payments, people, plans
+from membership.domain.memberships import standing
+from membership.domain.memberships.joining import (
+    LIVE_STATUSES,
+    Kind,
+    Membership,
+    MembershipStatus,
+    lock_membership,
+    move,
+)
+from membership.domain.memberships.opening import withdraw_until
+from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
+from membership.domain.payments.fetched import OTHER_CURRENCY, Arrival
+from membership.domain.payments.first import Status
+
+
+def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now: datetime) -> Payment | None:
+    """Record a charge. The first success begins the membership; each new one is receipted once."""
+    if arrival.status is PaymentStatus.FAILED and payments.find_by_charge(arrival.charge_id) is None:
+        if membership.asked is Status.PROCESSING:
+            move(membership, "fail")
+        return None
+    payment, newly = payments.arrive(
+        arrival.charge_id,
+        amount=arrival.amount,
+        status=arrival.status,
+        paid_at=arrival.paid_at,
+        person_id=membership.person_id,
+        membership_id=membership.id,
+        payment_intent_id=arrival.payment_intent_id,
+        invoice_id=arrival.invoice_id,
+        card_country=arrival.card_country,
+    )
+    if newly:
+        _paid(membership, payment, arrival, settings, now)
+    elif arrival.status is PaymentStatus.PENDING:
+        move(membership, "wait")
+    elif arrival.status is PaymentStatus.FAILED and membership.started_at is None:
+        move(membership, "fail")
+    return payment
+
+
+def _paid(
+    membership: Membership, payment: Payment, arrival: Arrival, settings: Settings, now: datetime
+) -> None:
+    move(membership, "settle")
+    membership.stripe_customer_id = arrival.customer_id or membership.stripe_customer_id
+    people.paid_as(membership.person_id, arrival.customer_id)
+    typed = vault.unlock(membership.keepsake)["name"] if membership.keepsake else ""
+    membership.keepsake = None
+    is_recovered = membership.late_attempts > 0 and membership.late_invoice_id == arrival.invoice_id
+    covered(membership, until=arrival.covers_until, invoice_id=arrival.invoice_id)
+    is_first = membership.started_at is None
+    if is_first:
+        _begin(membership, arrival, settings, now)
+    if not arrival.to:
+        return
+    name = typed or arrival.name
+    if is_first:
+        welcome(membership, to=arrival.to, name=name, next_at=arrival.next_at, settings=settings, now=now)
+    _queue_receipt(
+        membership, payment, arrival, name=name, is_recovered=is_recovered, settings=settings, now=now
+    )
+
+
+def covered(membership: Membership, *, until: datetime | None, invoice_id: str | None) -> None:
+    """An invoice was paid: the period it pays for is covered, and it is late no more."""
+    if until is not None and (membership.paid_until is None or until > membership.paid_until):
+        membership.paid_until = until
+    if membership.late_invoice_id == invoice_id:
+        membership.late_invoice_id, membership.late_attempts = None, 0
+
+
+def _begin(membership: Membership, arrival: Arrival, settings: Settings, now: datetime) -> None:
+    membership.started_at = arrival.paid_at
+    if membership.status is MembershipStatus.PENDING:
+        membership.status = MembershipStatus.ACTIVE
+        membership.next_at = arrival.next_at
+    standing.tell(membership.person_id)
+    _notice_double(membership, arrival, settings, now)
+
+
+def _notice_double(membership: Membership, arrival: Arrival, settings: Settings, now: datetime) -> None:
+    """A second paid membership of one address: its owner and staff are told; it ends unless one of them keeps it."""
+    other = db.session.scalar(
+        select(Membership)
+        .where(
+            Membership.person_id == membership.person_id,
+            Membership.id != membership.id,
+            Membership.kind == Kind.PAID,
+            Membership.status.in_(LIVE_STATUSES),
+            Membership.doubled_at.is_(None),
+            Membership.ends_at.is_(None),
+        )
+        .order_by(Membership.id)
+        .limit(1)
+    )
+    if other is None or not membership.is_live:
+        return
+    membership.doubled_at = now
+    audit.record(
+        audit.Tag.MEMBERSHIP_DOUBLED,
+        subject_type="membership",
+        subject_id=membership.reference,
+        details={"other": other.reference},
+        now=now,
+    )
+    outbox.queue(
+        key=f"doubled:{membership.reference}",
+        template="someone-joined-with-your-address",
+        to=arrival.to or "",
+        locale=other.locale,
+        context={
+            "plan": standing.plan_name(membership, other.locale),
+            "other_plan": standing.plan_name(other, other.locale),
+            "keep_url": settings.link("/account", other.locale),
+            "cancelled_on": standing.day(now + standing.KEPT_WITHIN, settings),
+        },
+        now=now,
+    )
+
+
+def welcome(
+    membership: Membership,
+    *,
+    to: str,
+    name: str | None,
+    next_at: datetime | None,
+    settings: Settings,
+    now: datetime,
+) -> None:
+    """Mail what has begun, what it opens and how it is left; once."""
+    locale, amount = membership.locale, membership.amount
+    until = withdraw_until(membership)
+    leave = settings.link(f"/leave/{membership.leave_token}", locale)
+    outbox.queue(
+        key=f"welcome:{membership.reference}",
+        template="membership-welcome",
+        to=to,
+        locale=locale,
+        context={
+            "name": name,
+            "plan": standing.plan_name(membership, locale),
+            "inside": [perk.words(locale).title for perk in plans.perks_of(membership.plan_id)],
+            "account_url": settings.link("/account", locale),
+            "withdraw_url": settings.link(f"/withdraw/{membership.leave_token}", locale) if until else None,
+            "withdraw_until": standing.day(until, settings) if until else None,
+            "leave_url": leave if amount else None,
+            "interval": membership.interval,
+            "next_on": standing.day(next_at, settings) if next_at else None,
+            "amount": standing.told(amount) if amount else None,
+            "ends_on": standing.day(membership.ends_at, settings) if membership.ends_at else None,
+        },
+        now=now,
+    )
+
+
+def _queue_receipt(
+    membership: Membership,
+    payment: Payment,
+    arrival: Arrival,
+    *,
+    name: str | None,
+    is_recovered: bool,
+    settings: Settings,
+    now: datetime,
+) -> None:
+    outbox.queue(
+        key=f"receipt:{payment.stripe_charge_id}",
+        template="payment-recovered" if is_recovered else "membership-receipt",
+        to=arrival.to or "",
+        locale=membership.locale,
+        context=receipt(membership, payment, name=name, next_at=arrival.next_at, settings=settings),
+        now=now,
+    )
+
+
+def receipt(
+    membership: Membership,
+    payment: Payment,
+    *,
+    name: str | None,
+    next_at: datetime | None,
+    settings: Settings,
+) -> dict[str, object]:
+    """What a receipt of a membership says."""
+    host, locale = newsroom.find_newsroom(), membership.locale
+    until = membership.paid_until
+    return {
+        "name": name,
+        "plan": standing.plan_name(membership, locale),
+        "amount": standing.told(payment.amount),
+        "interval": membership.interval,
+        "reference": payment.reference,
+        "paid_on": standing.day(payment.paid_at, settings),
+        "covers_until": standing.day(until, settings) if until else None,
+        "next_on": standing.day(next_at, settings) if next_at else None,
+        "host": host.donee if host else settings.newsroom_name,
+        "statement": settings.statement_descriptor,
+        "account_url": settings.link("/account", locale),
+        "leave_url": settings.link(f"/leave/{membership.leave_token}", locale),
+        "tax_note": True,
+    }
+
+
+# --- the books ---------------------------------------------------------------------------------------------
+
+
+def book(payment: Payment, settlement: Settlement, *, settings: Settings) -> None:
+    """Post a payment's money, once its balance transaction is known: membership income, and the fee."""
+    if payment.net_minor is not None:
+        return
+    if settlement.currency != settings.ledger_currency:
+        payment.apart = OTHER_CURRENCY
+        return
+    payments.book(payment, settlement, {"membership": settlement.amount}, fee_on="host")
+
+
+def book_refund(payment: Payment, refund: Refund, settlement: Settlement) -> None:
+    """Post a refund once its balance transaction is known."""
+    lock_membership(payment.membership_id or 0)
+    payments.book_refund(payment, refund, settlement)
+
+
+def undo_refund(
+    payment: Payment,
+    refund: Refund,
+    settlement: Settlement,
+    *,
+    now: datetime | None = None,  # noqa: ARG001 - as a gift's, which goes on to the shares
+) -> None:
+    """Post that a refund failed after it had succeeded: the income stands again."""
+    payments.undo_refund(payment, refund, settlement)
