@@ -21,7 +21,16 @@ from membership.billing import checkout, converge, inbox, poll
 from membership.cli.command import Command
 from membership.config import Settings
 from membership.db import db, writing
-from membership.domain import donations, fundraisers, limits, outbox, transfers
+from membership.domain import (
+    banners,
+    donations,
+    fundraisers,
+    limits,
+    memberships,
+    outbox,
+    signins,
+    transfers,
+)
 
 IDLE = 0.3  # seconds to sleep when there was nothing to do
 FAILED = 1.0  # seconds to rest after a round in which something failed
@@ -55,12 +64,23 @@ def timetable(settings: Settings) -> list[Task]:
         Task("announce renewals", timedelta(hours=1), converge.announce_renewals, commits=False),
         Task("look again at what waits too long", timedelta(hours=1), poll.sweep, commits=False),
         Task("end gifts whose fundraiser has ended", timedelta(hours=1), checkout.stop_closed, commits=False),
+        Task(
+            "end second memberships that nobody kept", timedelta(hours=1), checkout.end_doubles, commits=False
+        ),
+        Task("end memberships given until a day", timedelta(hours=1), partial(_lapse, settings)),
+        Task("count members", timedelta(hours=1), banners.count),
         Task("publish sums", timedelta(minutes=5), fundraisers.publish_due),
         Task("forget pledges that came to nothing", timedelta(hours=1), donations.purge_stale),
+        Task("forget joinings that came to nothing", timedelta(hours=1), memberships.purge_unpaid),
+        Task("forget sign-ins and sessions that are over", timedelta(hours=1), signins.sweep),
         Task("forget transfers that never came", timedelta(hours=1), transfers.purge_stale),
         Task("forget dead mails", timedelta(hours=1), outbox.sweep),
         Task("forget counts", timedelta(hours=1), limits.sweep),
     ]
+
+
+def _lapse(settings: Settings, now: datetime) -> int:
+    return memberships.lapse(now, settings=settings)
 
 
 @dataclass

@@ -6,8 +6,9 @@ The bank's own check often returns in another browser, so an address alone shows
 from flask import Blueprint, render_template, session
 
 from membership.billing import inbox
-from membership.domain import donations, fundraisers
-from membership.domain.donations import Status
+from membership.domain import donations, fundraisers, memberships, plans
+from membership.domain.donations import Donation, Status
+from membership.domain.memberships import Membership
 from membership.web import appeal, locales
 
 bp = Blueprint("thanks", __name__)
@@ -23,19 +24,34 @@ SAYS = {
 
 @bp.get("/thanks/<reference>")
 def thanks(reference: str) -> str:
-    """What became of this gift. Stripe is asked at once, so nobody waits for a late webhook."""
-    donation = donations.get_donation(reference)
+    """What became of a gift or of joining. Stripe is asked at once, so nobody waits for a late webhook."""
+    found = _find(reference)
     if reference not in session.get("gifts", []):
         return render_template("give/thanks_other.html")
-    is_known = donation.status is Status.SETTLED or inbox.look(donation)
-    donation = donations.get_donation(reference)
+    is_known = _asked(found) is Status.SETTLED or inbox.look(found)
+    found = _find(reference)
     is_unpaid = (
-        is_known and donation.status is Status.PLEDGED
+        is_known and _asked(found) is Status.PLEDGED
     )  # Stripe was asked: its page is still open, unpaid
+    says = "failed" if is_unpaid else SAYS[_asked(found)]
+    return _of_gift(found, says) if isinstance(found, Donation) else _of_joining(found, says)
+
+
+def _find(reference: str) -> Donation | Membership:
+    return donations.find_donation(reference) or memberships.get_membership(reference)
+
+
+def _asked(found: Donation | Membership) -> Status:
+    return found.status if isinstance(found, Donation) else found.asked
+
+
+def _of_gift(donation: Donation, says: str) -> str:
     fundraiser = fundraisers.fundraiser_of(donation.fundraiser_id)
-    return render_template(
-        "give/thanks.html",
-        says="failed" if is_unpaid else SAYS[donation.status],
-        donation=donation,
-        appeal=appeal.of(fundraiser, locales.locale()),
-    )
+    shown = appeal.of(fundraiser, locales.locale())
+    return render_template("give/thanks.html", says=says, donation=donation, appeal=shown)
+
+
+def _of_joining(membership: Membership, says: str) -> str:
+    plan = plans.plan_of(membership.plan_id)
+    words = plan.words(locales.locale())
+    return render_template("join/thanks.html", says=says, membership=membership, plan=plan, words=words)

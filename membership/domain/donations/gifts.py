@@ -272,9 +272,14 @@ def gift_of(donation_id: int) -> Donation:
     return db.session.get_one(Donation, donation_id)
 
 
+def find_donation(reference: str) -> Donation | None:
+    """The gift of this public reference."""
+    return db.session.scalar(select(Donation).where(Donation.reference == reference))
+
+
 def get_donation(reference: str) -> Donation:
     """The gift of this public reference; NotFound when there is none."""
-    donation = db.session.scalar(select(Donation).where(Donation.reference == reference))
+    donation = find_donation(reference)
     if donation is None:
         raise NotFound(N_("There is no such gift."))
     return donation
