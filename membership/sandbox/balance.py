@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from membership.sandbox import currencies, shapes
-from membership.sandbox.account import Account
+from membership.sandbox.account import Account, step
 from membership.sandbox.clock import DAY
 from membership.sandbox.errors import ControlError
 from membership.sandbox.ids import new_id
@@ -26,6 +26,7 @@ _CATEGORIES = {
     "payment_failure_refund": "charge_failure",
     "adjustment": "dispute",
     "payout": "payout",
+    "payout_failure": "payout_reversal",
 }
 
 
@@ -146,8 +147,11 @@ def total(account: Account) -> int:
     return int(rows[0][0])
 
 
-def pay_out(account: Account) -> Object:
-    """Sends everything on the balance to the bank now, as if it had all become available."""
+def pay_out(account: Account, *, fails: bool = False) -> Object:
+    """Sends everything on the balance to the bank now, as if it had all become available.
+
+    One that `fails` is paid first; the bank sends it back a day later.
+    """
     waiting = account.store.find("balance_transaction", Where("_payout", "is", None))
     amount = sum(one["net"] for one in waiting)
     if amount <= 0:
@@ -160,7 +164,27 @@ def pay_out(account: Account) -> Object:
     account.change(payout, "payout.updated", balance_transaction=own["id"], status="in_transit")
     trace: dict[str, Any] = {"status": "supported", "value": payout["id"][-12:].upper()}
     account.change(payout, "payout.paid", status="paid", trace_id=trace)
-    return account.change(payout, "payout.reconciliation_completed", reconciliation_status="completed")
+    account.change(payout, "payout.reconciliation_completed", reconciliation_status="completed")
+    if fails:
+        account.later(now + DAY, "fail_payout", payout=payout["id"])
+    return payout
+
+
+@step("fail_payout")
+def fail_payout(account: Account, *, payout: str) -> None:
+    """The money is back on the balance, as a movement of its own that the next payout carries."""
+    sent = account.get("payout", payout)
+    back = _move(
+        account, payout, "payout_failure", sent["amount"], description="STRIPE PAYOUT FAILURE", at_once=True
+    )
+    account.change(
+        sent,
+        "payout.failed",
+        status="failed",
+        failure_balance_transaction=back["id"],
+        failure_code="account_closed",
+        failure_message="The bank account has been closed.",
+    )
 
 
 # what every new payout has in common

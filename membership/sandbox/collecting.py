@@ -33,6 +33,7 @@ def close(account: Account, bill: Object, *, collects: bool = True) -> Decline |
     pause = subscription["pause_collection"]
     if pause and pause["behavior"] in _INSTEAD and bill["total"] > 0:
         invoices.give_up(account, bill, _INSTEAD[pause["behavior"]])
+        renewals.given_up(account, bill)
     elif intent is None:
         invoices.paid(account, bill)
         renewals.payment_went_through(account, bill)

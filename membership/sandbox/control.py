@@ -180,8 +180,11 @@ class Control:
         return self._account.get("payment_intent", intent["id"])
 
     def _payout(self, body: Body) -> Object:
-        _only(body)
-        return balance.pay_out(self._account)
+        _only(body, "fails")
+        fails = body.get("fails", False)
+        if not isinstance(fails, bool):
+            raise ControlError('"fails" must be true or false.')
+        return balance.pay_out(self._account, fails=fails)
 
     def _card(self, body: Body) -> Object:
         """Another card for a member's next charges."""

@@ -106,7 +106,7 @@ def _turn(account: Account, subscription: Object, params: Object) -> Turn | None
             continue
         if item["id"] in old:
             lines += proration.given_back(account, subscription, item, at)
-        if after:
+        if after and at < after["current_period_end"]:
             debit = proration.charged(account, subscription, after, at)
             lines.append(debit)
             billed |= proration.debits([debit])

@@ -97,6 +97,22 @@ def pausing_member(bench):
     bench.v1.subscriptions.cancel(member.id, {"cancellation_details": {"feedback": "unused"}})
 
 
+def changing_member(bench):
+    member = bench.member(amount=600)
+    item = member["items"].data[0]
+    data = {"currency": "eur", "product": item.price.product, "recurring": {"interval": "month"}}
+    cheaper = {"items": [{"id": item.id, "price_data": {**data, "unit_amount": 500}}]}
+    bench.v1.subscriptions.update(member.id, {**cheaper, "proration_behavior": "always_invoice"})
+    bench.v1.subscriptions.pause(member.id, {"bill_for": {"unused_time_from": {"type": "none"}}})
+    bench.sandbox.advance(days=40)
+    bench.control("card", {"customer": member.customer, "card_number": "4000002760003184"})
+    bill = bench.v1.subscriptions.resume(member.id).latest_invoice
+    bench.v1.invoices.mark_uncollectible(bill)
+    new = {"price_data": {**data, "unit_amount": 900}}
+    begun = bench.v1.subscriptions.create({"customer": member.customer, "items": [new]})
+    bench.v1.invoices.void_invoice(begun.latest_invoice)
+
+
 def refunded(bench):
     for card, params in (
         ("4242424242424242", {"amount": 500}),
@@ -118,7 +134,8 @@ def disputed(bench):
 
 def paid_out(bench):
     bench.paid()
-    bench.control("payout", {})
+    bench.control("payout", {"fails": True})
+    bench.sandbox.advance(days=2)
 
 
 def customers(bench):
@@ -154,6 +171,7 @@ FLOWS = (
     lapsing_member,
     debited_member,
     pausing_member,
+    changing_member,
     refunded,
     disputed,
     paid_out,
@@ -247,6 +265,12 @@ def test_an_invoice_shows_its_payments_only_when_asked(bench):
     assert not {"charge", "payment_intent", "subscription", "paid"} & set(plain)
 
 
+# the last word of an address that names what is done
+VERBS = frozenset(
+    ("attach", "cancel", "create_preview", "detach", "expire", "mark_uncollectible", "pause", "pay", "resume")
+)
+
+
 def _params_class(route):
     """The SDK's TypedDict for a call, by Stripe's own naming."""
     place, noun = (
@@ -262,15 +286,7 @@ def _params_class(route):
         "DELETE": "cancel" if noun == "subscription" else "delete",
         "GET": "list" if route.many else "retrieve",
     }[route.method]
-    if tail in {"attach", "detach"} or tail in {
-        "cancel",
-        "create_preview",
-        "expire",
-        "mark_uncollectible",
-        "pause",
-        "pay",
-        "resume",
-    }:
+    if tail in VERBS:
         verb = tail
     elif tail == "void":
         verb = "void_invoice"

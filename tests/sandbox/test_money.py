@@ -300,6 +300,20 @@ def test_a_second_payout_carries_only_what_is_new(bench):
         bench.v1.balance_transactions.list({"payout": "po_none"})
 
 
+def test_a_payout_can_come_back_a_day_later(bench):
+    bench.paid()
+    sent = bench.control("payout", {"fails": True})
+    assert (sent["status"], bench.control("state")["balance"]) == ("paid", 0)
+    bench.sandbox.advance(days=1)
+    failed = bench.v1.payouts.retrieve(sent["id"], {"expand": ["failure_balance_transaction"]})
+    back = failed.failure_balance_transaction
+    assert (failed.status, back.type, back.amount, back.fee) == ("failed", "payout_failure", 1945, 0)
+    assert bench.last_event("payout.failed").data.object.id == sent["id"]
+    assert bench.control("state")["balance"] == 1945
+    assert bench.control("payout", {})["amount"] == 1945
+    bench.control("payout", {"fails": "yes"}, status=400)
+
+
 def test_the_balance_is_the_sum_of_its_movements(bench):
     bench.paid()
     bench.paid("4000000000000259", currency="gbp")
