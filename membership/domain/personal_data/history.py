@@ -1,0 +1,90 @@
+"""One person's history: payments, refunds, mails, sign-ins, notes and what staff did, in one line by time.
+
+A fact carries its row and no words: the page finds those in its reader's language.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from membership.db import db
+from membership.domain import audit, notes
+from membership.domain.audit import Tag
+from membership.domain.memberships import Membership
+from membership.domain.notes import Note
+from membership.domain.outbox import Email
+from membership.domain.payments import Payment, Refund
+from membership.domain.people import Person
+from membership.domain.personal_data.holding import about, holding_of, subjects_of
+
+TOLD_ELSEWHERE = (
+    Tag.PERSON_NOTED,
+    Tag.PERSON_REVEALED,
+    Tag.PAYMENT_REFUNDED,
+    Tag.REFUND_PROPOSED,
+)
+"""Records of what stands in the line by itself, or is counted beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that happened: joined, ended, payment, refund, mail, note or record."""
+
+    at: datetime
+    kind: str
+    row: Any
+
+
+def history_of(person: Person, *, before: datetime | None = None, most: int = 40) -> tuple[list[Fact], bool]:
+    """The newest facts before that moment, newest first, and whether there are earlier ones."""
+    facts = sorted(_facts(person, before, most + 1), key=lambda fact: fact.at, reverse=True)
+    if len(facts) <= most:
+        return facts, False
+    last = facts[most - 1].at
+    kept = [fact for fact in facts if fact.at >= last]  # what happened at one moment stands on one page
+    return kept, len(kept) < len(facts)
+
+
+def _facts(person: Person, before: datetime | None, most: int) -> Iterator[Fact]:
+    mine: tuple[tuple[str, Any, Any, Any], ...] = (
+        ("joined", Membership, Membership.started_at, Membership.person_id == person.id),
+        ("ended", Membership, Membership.ended_at, Membership.person_id == person.id),
+        ("payment", Payment, Payment.paid_at, Payment.person_id == person.id),
+        ("mail", Email, Email.queued_at, Email.recipient_key == person.email_key),
+    )
+    for kind, table, at, is_mine in mine:
+        found = select(table).where(is_mine, at.is_not(None))
+        for row in db.session.scalars(_page(found, at, before, most)):
+            yield Fact(getattr(row, at.key), kind, row)
+    yield from _refunds(person, before, most)
+    yield from _notes(person, before, most)
+    yield from _records(person, before, most)
+
+
+def _page(found: Any, at: Any, before: datetime | None, most: int) -> Any:
+    return (found if before is None else found.where(at < before)).order_by(at.desc()).limit(most)
+
+
+def _refunds(person: Person, before: datetime | None, most: int) -> Iterator[Fact]:
+    found = select(Refund, Payment).join(Payment, Payment.id == Refund.payment_id)
+    found = found.where(Payment.person_id == person.id)
+    for refund, payment in db.session.execute(_page(found, Refund.asked_at, before, most)):
+        yield Fact(refund.asked_at, "refund", (refund, payment))
+
+
+def _notes(person: Person, before: datetime | None, most: int) -> Iterator[Fact]:
+    found = _page(select(Note).where(Note.person_id == person.id), Note.at, before, most)
+    for note in db.session.scalars(found):
+        yield Fact(note.at, "note", notes.read(note))
+
+
+def _records(person: Person, before: datetime | None, most: int) -> Iterator[Fact]:
+    subjects = about(subjects_of(person, holding_of(person)))
+    found = select(audit.Record).where(
+        subjects, audit.Record.tag.not_in([tag.value for tag in TOLD_ELSEWHERE])
+    )
+    for record in db.session.scalars(_page(found, audit.Record.at, before, most)):
+        yield Fact(record.at, "record", record)

@@ -1,0 +1,178 @@
+"""What we hold about a person: all of it is exported, and all that names them is erased."""
+
+import json
+
+import pytest
+from sqlalchemy import LargeBinary, func, select
+
+from membership import clock, vault
+from membership.db import Base, db
+from membership.domain import (
+    audit,
+    corrections,
+    donations,
+    memberships,
+    notes,
+    outbox,
+    payments,
+    personal_data,
+    plans,
+    roles,
+    signins,
+)
+from membership.domain.donations import Interval, Schedule
+from membership.domain.memberships import Kind
+from membership.domain.outbox import Email
+from membership.domain.personal_data.holding import Verdict
+from membership.errors import Conflict
+from tests import make
+from tests.make import EUR
+
+
+@pytest.fixture
+def ana(app):
+    return make.person()
+
+
+@pytest.fixture
+def tamar(app):
+    return make.person("tamar@example.org", "Tamar")
+
+
+@pytest.fixture
+def full(ana, tamar):
+    """Ana with one of everything."""
+    now = clock.now()
+    given = make.donation(booked=True, message="For Ana's sister")
+    donations.note_reason(given, "Moved to Batumi")
+    plan = make.plan()
+    member = memberships.grant(
+        ana, plan, kind=Kind.GIFT, until=now.replace(year=now.year + 1), by=tamar, reason="", to="ana@example.org",
+        name="Ana", settings=make.settings(), now=now,
+    )  # fmt: skip
+    plans.take_code(make.perk("voucher", kind="code", codes=("CODE-7",)), ana, now=now)
+    notes.write(ana, "Rang about her card", by=tamar)
+    notes.label(ana, "diaspora", by=tamar)
+    signins.start(ana, kind=signins.SessionKind.MEMBER, device="Firefox, Linux")
+    corrections.propose(
+        ana, "nino@example.net", by=tamar, old_email="ana@example.org", settings=make.settings()
+    )
+    db.session.flush()
+    member.status, member.ended_at = memberships.MembershipStatus.ENDED, now
+    return ana
+
+
+def test_every_column_that_points_to_a_person_or_is_sealed_has_its_fate():
+    emptied = {
+        f"{table.__tablename__}.{name}" for table, names in personal_data.EMPTIED.items() for name in names
+    }
+    gone = {f"{table.__tablename__}.{name}" for table, names in personal_data.GONE.items() for name in names}
+    told = emptied | gone | set(personal_data.KEPT)
+    columns = [column for table in Base.metadata.sorted_tables for column in table.columns]
+    asked = {
+        f"{column.table.name}.{column.name}"
+        for column in columns
+        if any(key.column.table.name == "people" for key in column.foreign_keys)
+        or isinstance(column.type, LargeBinary)
+        or column.name.endswith(("email_key", "recipient_key"))
+    }
+    assert asked - told == set()
+    everything = {f"{column.table.name}.{column.name}" for column in columns}
+    assert told - everything == set()
+
+
+def test_an_export_says_all_of_it_and_none_of_our_keys(full):
+    told = personal_data.export(full)
+    text = json.dumps(told, ensure_ascii=False)
+    said = (
+        "ana@example.org",
+        "Ana's sister",
+        "Batumi",
+        "CODE-7",
+        "Rang about",
+        "diaspora",
+        "Firefox",
+        "nino@example.net",
+    )
+    assert [one for one in said if one not in text] == []
+    assert [len(told[part]) for part in ("gifts", "payments", "memberships", "notes", "sessions")] == [1] * 5
+    assert {mail["template"] for mail in told["mails"]} >= {"donation-receipt", "email-correction"}
+    assert full.email_key not in text
+    assert "token" not in text
+
+
+def test_erasing_leaves_money_and_no_name(full, tamar):
+    key = full.email_key
+    personal_data.erase(full, by=tamar, reason="asked by letter")
+    told = personal_data.export(full)
+    assert (told["person"]["email"], told["person"]["erased_at"] is not None) == (None, True)
+    kept = [part for part in told if told[part] and part not in ("person", "made_at", "records")]
+    assert sorted(kept) == ["gifts", "memberships", "payments"]
+    text = json.dumps(told)
+    for said in ("sister", "Batumi", "CODE-7", "Rang", "diaspora", "Firefox", "nino", "ana@"):
+        assert said not in text
+    assert db.session.scalar(select(func.count()).select_from(Email).where(Email.recipient_key == key)) == 0
+    assert all(mail.sealed is None for mail in db.session.query(Email) if mail.dead)
+    last = audit.history_of("person", full.reference)[-1]
+    assert (last.tag, last.by_id, last.reason) == ("person.erased", tamar.id, "asked by letter")
+    with pytest.raises(Conflict):
+        personal_data.erase(full, by=tamar)
+
+
+def test_nobody_is_erased_while_something_runs(ana, tamar):
+    given = make.donation(interval=Interval.MONTH, settled=True)
+    with pytest.raises(Conflict, match="gift"):
+        personal_data.erase(ana, by=tamar)
+    given.schedule = Schedule.ENDED
+    refund = payments.ask_refund(payments.payments_of(given.id)[0], EUR("5"), by=tamar, needs_second=True)
+    with pytest.raises(Conflict, match="refund"):
+        personal_data.erase(ana, by=tamar)
+    payments.withdraw_refund(refund, by=tamar)
+    roles.grant(ana, roles.Role.VIEWER, by=None)
+    with pytest.raises(Conflict, match="role"):
+        personal_data.erase(ana, by=tamar)
+    roles.revoke(ana, by=None)
+    personal_data.erase(ana, by=tamar)
+    assert ana.email_key is None
+
+
+def test_a_history_is_one_line_by_time_in_pages(full):
+    whole, more = personal_data.history_of(full, most=100)
+    assert not more
+    kinds = {fact.kind for fact in whole}
+    assert kinds == {"joined", "ended", "payment", "mail", "note", "record"}
+    seen, before = [], None
+    while True:
+        page, more = personal_data.history_of(full, before=before, most=3)
+        seen += page
+        if not more:
+            break
+        before = page[-1].at
+    assert [(fact.kind, fact.at) for fact in seen] == [(fact.kind, fact.at) for fact in whole]
+
+
+def test_equal_payments_are_told_apart(ana):
+    monthly = make.donation(interval=Interval.MONTH, amount=EUR("10"))
+    for number in (1, 2):
+        make.payment(monthly, invoice_id=f"in_{number}")
+    (group,) = personal_data.similar_ones(personal_data.payments_of(ana))
+    assert (group.verdict, len(group.payments)) == (Verdict.PERIODS, 2)
+    make.donation(settled=True, amount=EUR("10"))
+    (group,) = personal_data.similar_ones(personal_data.payments_of(ana))
+    assert group.verdict is Verdict.DIFFERENT
+    make.payment(monthly, invoice_id="in_2")
+    (group,) = personal_data.similar_ones(personal_data.payments_of(ana))
+    assert group.verdict is Verdict.TWICE
+
+
+def test_a_server_without_the_key_exports_what_it_can_read(full):
+    settings = make.settings()
+    told = settings.vault_public_key, None, settings.email_key, settings.outbox_keys
+    vault.configure(vault.Keys(*told))
+    try:
+        export = personal_data.export(full)
+    finally:
+        vault.configure(vault.Keys(told[0], settings.vault_private_key, *told[2:]))
+    assert (export["person"]["email"], export["person"]["sealed"]) == (None, True)
+    assert export["notes"][0]["text"] is None
+    assert outbox.dead_ones() == []
