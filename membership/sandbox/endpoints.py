@@ -75,9 +75,8 @@ def create(account: Account, params: Object) -> Object:
     if len(account.store.find(KIND, Where("deleted", "is", None))) >= _MOST:
         raise invalid(f"You have reached the maximum of {_MOST} test webhook endpoints.")
     secret = f"whsec_{random_text(32)}"
-    given = {
-        name: params[name] for name in ("api_version", "description", "enabled_events") if name in params
-    }
+    said = ("api_version", "description", "enabled_events")
+    given: Object = {name: params[name] for name in said if name in params}
     made = account.add(
         {
             **_blank(new_id("we"), account.now(), params["url"]),

@@ -4,6 +4,7 @@ Whoever has the link may pay. The card is used once: it is attached to nobody, a
 """
 
 import re
+from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
@@ -60,14 +61,14 @@ class InvoicePages:
             if means.authenticate != "never":
                 url = f"{bill['hosted_invoice_url']}/bank"
                 payments.ask_authentication(self._account, self._intent(bill), method, url)
-                return frame.see(url)
+                return frame.see(f"{self._path(bill)}/bank")
             decline = collecting.pay_invoice(self._account, bill, method)
         return self._after(bill, decline)
 
     def _bank(self, request: Request, bill: Object) -> Response:
         intent = self._intent(bill)
         if intent["status"] != "requires_action":
-            return frame.see(bill["hosted_invoice_url"])
+            return frame.see(self._path(bill))
         outcome = request.form.get("outcome", "") if request.method == "POST" else ""
         if outcome not in {"approve", "fail"}:
             total = currencies.shown(bill["amount_remaining"], bill["currency"])
@@ -82,7 +83,7 @@ class InvoicePages:
         return self._after(bill, decline)
 
     def _after(self, bill: Object, decline: Decline | None) -> Response:
-        return self._show(bill, 402, decline.message) if decline else frame.see(bill["hosted_invoice_url"])
+        return self._show(bill, 402, decline.message) if decline else frame.see(self._path(bill))
 
     def _intent(self, bill: Object) -> Object:
         return self._account.get("payment_intent", bill["_intent"])
@@ -110,5 +111,5 @@ class InvoicePages:
             total=currencies.shown(bill["amount_remaining" if is_open else "total"], bill["currency"]),
         )
 
-    def _page(self, template: str, status: int, **values: object) -> Response:
+    def _page(self, template: str, status: int, **values: Any) -> Response:
         return frame.page(template, status, shop=self._account.settings.name, **values)

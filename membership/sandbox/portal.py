@@ -79,27 +79,28 @@ def _flow(account: Account, configuration: Object, customer: Object, given: Obje
             raise invalid(
                 f"`flow_data[{name}]` can only be used with `flow_data[type]={name}`.", f"flow_data[{name}]"
             )
-    subject = given.get(kind)
     if kind.startswith("subscription"):
         where = f"flow_data[{kind}]"
-        if subject is None:
+        if kind not in given:
             raise invalid(f"Missing required param: {where}.", where, "parameter_missing")
+        subject = given[kind]
         subscription = _subscription(account, customer, subject["subscription"], f"{where}[subscription]")
         _check_subject(account, configuration, subscription, kind, subject)
-    shown = {name: None for name in _FEATURE_OF if name != "payment_method_update"}
+    blank: Object = {name: None for name in _FEATURE_OF if name != "payment_method_update"}
+    after = _after(given.get("after_completion"))
+    return {**blank, **_subject(kind, given.get(kind, {})), "after_completion": after, "type": kind}
+
+
+def _subject(kind: str, given: Object) -> Object:
+    """What a flow is about, as the session shows it."""
+    if kind == "payment_method_update":
+        return {}
+    if kind == "subscription_cancel":
+        return {kind: {"retention": None, **given}}
     if kind == "subscription_update_confirm":
-        subject = {"discounts": None, **subject, "items": [_item(one) for one in subject["items"]]}
-    elif kind == "subscription_cancel":
-        subject = {"retention": None, **subject}
-    elif kind == "customer_update":
-        subject = {}
-    if kind in shown:
-        shown[kind] = subject
-    return {**shown, "after_completion": _after(given.get("after_completion")), "type": kind}
-
-
-def _item(given: Object) -> Object:
-    return {"price": None, "quantity": None, **given}
+        items = [{"price": None, "quantity": None, **one} for one in given["items"]]
+        return {kind: {"discounts": None, **given, "items": items}}
+    return {kind: given}
 
 
 def _subscription(account: Account, customer: Object, ident: str, where: str) -> Object:

@@ -39,6 +39,10 @@ _DURATION = Shape(
 )
 
 
+# nothing is put off to the end of a period
+_CONDITIONS = Items(of=Shape(fields={"type": Text(required=True)}), most=0)
+
+
 def _features(*, new: bool) -> Shape:
     """A new configuration must say of each feature it names whether it is on."""
     enabled = Flag(required=new)
@@ -48,7 +52,6 @@ def _features(*, new: bool) -> Shape:
             "options": Items(of=Choice(of=REASONS), most=len(REASONS), clears=True, required=new),
         }
     )
-    conditions = Items(of=Shape(fields={"type": Text(required=True)}), most=0)
     fields: dict[str, Param] = {
         "customer_update": Shape(
             fields={
@@ -74,7 +77,7 @@ def _features(*, new: bool) -> Shape:
                 "enabled": enabled,
                 "products": Items(of=_PRODUCT, most=10, clears=True),
                 "proration_behavior": Choice(of=("always_invoice", "create_prorations", "none")),
-                "schedule_at_period_end": Shape(fields={"conditions": conditions}),
+                "schedule_at_period_end": Shape(fields={"conditions": _CONDITIONS}),
                 "trial_update_behavior": Choice(of=("continue_trial", "end_trial")),
             }
         ),

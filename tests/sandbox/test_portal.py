@@ -126,7 +126,9 @@ def test_a_flow_must_be_switched_on_and_about_the_customers_own(bench):
     bench.v1.subscriptions.update(member.id, {"cancel_at_period_end": True})
     error = refused(portal.session, bench, member, portal.flow("subscription_cancel", member))
     assert "already set to be canceled" in str(error)
+    path = portal.opened(bench, other)
     bench.v1.customers.delete(other.customer)
+    assert bench.browser.get(path).status_code == 410
     assert refused(portal.session, bench, other).code == "resource_missing"
 
 
