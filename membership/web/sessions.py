@@ -6,12 +6,14 @@ can be ended from our side. Pages that are the same for everybody never look: th
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 
-from flask import Flask, Request, Response, abort, current_app, g, redirect, request, session, url_for
+from flask import Flask, Request, abort, current_app, g, redirect, request, session, url_for
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, UserMixin, current_user
+from werkzeug.wrappers import Response
 
 from membership import clock
 from membership.db import db, writing
@@ -21,6 +23,8 @@ from membership.domain.roles import Role
 from membership.domain.signins import Session, SessionKind
 from membership.errors import N_, NotAllowed
 from membership.web import brakes, guards
+
+Answer = TypeVar("Answer", bound=Response)
 
 MOST_PATH = 500
 REFUSALS_NOTED = 5  # an hour and person: curiosity must not fill the log
@@ -89,7 +93,7 @@ def cookie_name(kind: SessionKind) -> str:
 # --- signing in and out ------------------------------------------------------------------------------------
 
 
-def begin(response: Response, person: Person, kind: SessionKind) -> Response:
+def begin(response: Answer, person: Person, kind: SessionKind) -> Answer:
     """Sign somebody in within this browser. The token is new, and what was signed in before here is signed out.
 
     The secret behind the forms is new too, so that nobody who planted the old one can use it. The caller commits.
@@ -112,7 +116,7 @@ def begin(response: Response, person: Person, kind: SessionKind) -> Response:
     return response
 
 
-def finish(response: Response, *, everywhere: bool = False) -> Response:
+def finish(response: Answer, *, everywhere: bool = False) -> Answer:
     """Sign out: this browser, or every one of this person. The caller commits."""
     here = [user for user in (find(request, kind) for kind in SessionKind) if user is not None]
     for user in here:
