@@ -1,11 +1,13 @@
-"""The mail that says money goes back, or that it did not get there: once per refund and state."""
+"""Mails about money that has gone its way already: it goes back, or did not get there (once per refund and state);
+and a receipt that somebody asks for again.
+"""
 
 from datetime import datetime
 
 from membership.billing.facts import Contact
 from membership.config import Settings
 from membership.domain import donations, fundraisers, memberships, outbox, plans
-from membership.domain.payments import Payment, Refund, RefundStatus
+from membership.domain.payments import Payment, PaymentStatus, Refund, RefundStatus
 
 SENT = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)
 
@@ -33,6 +35,27 @@ def refund(
         },
         now=now,
     )
+
+
+def receipt_again(
+    payment: Payment, contact: Contact, *, attempt: str, settings: Settings, now: datetime
+) -> bool:
+    """Queue the receipt of a payment once more, once per press. False where there is nothing to say or nobody to tell."""
+    if not contact.email or payment.status is not PaymentStatus.SUCCEEDED:
+        return False
+    if payment.donation_id:
+        donation = donations.gift_of(payment.donation_id)
+        template, locale = "donation-receipt", donation.locale
+        told = donations.receipt(donation, payment, name=contact.name, settings=settings)
+    elif payment.membership_id:
+        membership = memberships.membership_of(payment.membership_id)
+        template, locale = "membership-receipt", membership.locale
+        told = memberships.receipt(membership, payment, name=contact.name, next_at=None, settings=settings)
+        told["covers_until"] = None  # the period of this payment, which may not be the last one
+    else:
+        return False
+    key = f"receipt:{payment.stripe_charge_id}:again:{attempt}"
+    return outbox.queue(key=key, template=template, to=contact.email, locale=locale, context=told, now=now)
 
 
 def _what(payment: Payment, settings: Settings) -> tuple[str, str]:

@@ -64,7 +64,7 @@ def arrived(
     if donation is None or fundraiser is None:
         return payment
     if newly:
-        _paid(donation, fundraiser, payment, arrival, settings)
+        _paid(donation, payment, arrival, settings)
     elif arrival.status is PaymentStatus.PENDING:
         move(donation, "wait")
     elif arrival.status is PaymentStatus.FAILED and donation.settled_at is None:
@@ -83,9 +83,7 @@ def _apart(donation: Donation | None, arrival: Arrival) -> str | None:
     return None
 
 
-def _paid(
-    donation: Donation, fundraiser: Fundraiser, payment: Payment, arrival: Arrival, settings: Settings
-) -> None:
+def _paid(donation: Donation, payment: Payment, arrival: Arrival, settings: Settings) -> None:
     move(donation, "settle")
     donation.settled_at = donation.settled_at or arrival.paid_at
     donation.card_country = arrival.card_country or donation.card_country
@@ -100,7 +98,7 @@ def _paid(
     typed = vault.unlock(donation.keepsake)["name"] if donation.keepsake else ""
     donation.keepsake = None
     if arrival.to:
-        _queue_receipt(donation, fundraiser, payment, arrival, typed=typed, settings=settings)
+        _queue_receipt(donation, payment, arrival, typed=typed, settings=settings)
 
 
 def _needs_review(
@@ -126,40 +124,49 @@ def _needs_review(
 
 
 def _queue_receipt(
-    donation: Donation,
-    fundraiser: Fundraiser,
-    payment: Payment,
-    arrival: Arrival,
-    *,
-    typed: str,
-    settings: Settings,
+    donation: Donation, payment: Payment, arrival: Arrival, *, typed: str, settings: Settings
 ) -> None:
-    host = newsroom.find_newsroom()
-    path = f"/leave/{donation.leave_token}"
     outbox.queue(
         key=f"receipt:{payment.stripe_charge_id}",
         template="donation-receipt",
         to=arrival.to or "",
         locale=donation.locale,
-        context={
-            "name": typed or arrival.name,
-            "paid_by": arrival.name if typed and arrival.name != typed else None,
-            "amount": {"minor": donation.amount_minor, "currency": donation.currency},
-            "charged": {"minor": payment.amount_minor, "currency": payment.currency},
-            "covers_fee": donation.covers_fee,
-            "interval": donation.interval.value,
-            "fundraiser_title": fundraiser.words(donation.locale).title,
-            "fundraiser_url": settings.link(f"/fundraisers/{fundraiser.slug}", donation.locale),
-            "newsroom": settings.newsroom_name,
-            "host": host.donee if host else settings.newsroom_name,
-            "reference": donation.reference,
-            "paid_on": _day(payment.paid_at, settings),
-            "statement": settings.statement_descriptor,
-            "leave_url": settings.link(path, donation.locale) if donation.is_recurring else None,
-            "next_on": _day(arrival.next_at, settings) if arrival.next_at else None,
-            "tax_note": True,
-        },
+        context=receipt(
+            donation, payment, name=arrival.name, typed=typed, next_at=arrival.next_at, settings=settings
+        ),
     )
+
+
+def receipt(
+    donation: Donation,
+    payment: Payment,
+    *,
+    name: str | None,
+    typed: str = "",
+    next_at: datetime | None = None,
+    settings: Settings,
+) -> dict[str, object]:
+    """What a receipt of a gift says. `typed` is the name as its giver wrote it, while we know that one."""
+    fundraiser, host = fundraisers.fundraiser_of(donation.fundraiser_id), newsroom.find_newsroom()
+    path = f"/leave/{donation.leave_token}"
+    return {
+        "name": typed or name,
+        "paid_by": name if typed and name != typed else None,
+        "amount": {"minor": donation.amount_minor, "currency": donation.currency},
+        "charged": {"minor": payment.amount_minor, "currency": payment.currency},
+        "covers_fee": donation.covers_fee,
+        "interval": donation.interval.value,
+        "fundraiser_title": fundraiser.words(donation.locale).title,
+        "fundraiser_url": settings.link(f"/fundraisers/{fundraiser.slug}", donation.locale),
+        "newsroom": settings.newsroom_name,
+        "host": host.donee if host else settings.newsroom_name,
+        "reference": donation.reference,
+        "paid_on": _day(payment.paid_at, settings),
+        "statement": settings.statement_descriptor,
+        "leave_url": settings.link(path, donation.locale) if donation.is_recurring else None,
+        "next_on": _day(next_at, settings) if next_at else None,
+        "tax_note": True,
+    }
 
 
 def _day(moment: datetime, settings: Settings) -> str:
