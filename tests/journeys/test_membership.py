@@ -1,0 +1,319 @@
+"""A membership's life: begun, renewed, late, mended, left, paused, changed, doubled, withdrawn from."""
+
+from datetime import timedelta
+
+import pytest
+
+from membership import clock
+from membership.billing import account, checkout, converge
+from membership.billing.checkout import CardOutcome, Outcome
+from membership.db import db
+from membership.domain import ledger, memberships, payments, people, plans
+from membership.domain.memberships import Kind, MembershipStatus
+from membership.domain.people import Standing
+from membership.errors import Conflict, Invalid
+from tests import make
+from tests.journeys.donor import DECLINED, control, settle, state
+from tests.journeys.joiner import Joiner, all_of_them, days
+
+
+@pytest.fixture
+def ana(app, stripe):
+    make.the_newsroom()
+    make.plan("friend", perks=("letters",))
+    make.plan("patron", prices={"month": "15", "year": "150"}, perks=("letters", "talks"))
+    db.session.commit()
+    return Joiner(stripe)
+
+
+def subjects(mailbox):
+    return [message["Subject"] for message in mailbox]
+
+
+def is_open(membership) -> bool:
+    return memberships.is_open(membership, grace_days=14, now=clock.now())
+
+
+def test_joining_pays_once_opens_and_is_booked_as_income(ana, stripe, mailbox):
+    mine = ana.joins()
+    assert (mine.status, mine.kind, mine.amount) == (MembershipStatus.ACTIVE, Kind.PAID, make.EUR("5"))
+    assert is_open(mine)
+    assert state(stripe)["charges"] == 1
+    assert ledger.balance("membership") == -500
+    assert ledger.balance("stripe") + ledger.balance("fees") == 500
+    who = people.find_by_email(ana.email)
+    assert (who.standing, who.plan_id, who.verified_at) == (Standing.ACTIVE, mine.plan_id, None)
+    assert len(mailbox) == 2
+
+
+def test_the_same_press_finds_the_same_payment_page(ana, stripe):
+    first = ana.asks(attempt="a" * 32)
+    assert ana.asks(attempt="a" * 32) == first
+    other = ana.asks(attempt="a" * 32, amount="9")
+    assert other != first
+    assert ana.pays(first).status_code != 303
+    ana.pays(other)
+    settle(stripe)
+    assert ana.asks(attempt="a" * 32, amount="9") == ""
+    assert state(stripe)["charged"] == 900
+
+
+def test_a_plan_takes_more_but_never_less_and_nothing_when_closed(ana):
+    with pytest.raises(Invalid, match="or more"):
+        ana.asks(amount="4.99")
+    plans.close_others(["patron"])
+    with pytest.raises(Conflict, match="closed"):
+        ana.asks()
+
+
+def test_a_renewal_covers_the_next_period_and_is_receipted_once(ana, stripe, mailbox):
+    before = ana.joins().paid_until
+    days(stripe, 32)
+    mine = ana.membership
+    assert mine.paid_until > before + timedelta(days=27)
+    assert state(stripe)["charges"] == 2
+    assert len(mailbox) == 3
+    assert ledger.balance("membership") == -1000
+
+
+def test_a_late_membership_keeps_its_perks_for_the_days_of_grace(ana, stripe, mailbox):
+    until = ana.joins().paid_until
+    ana.card_fails_from_now_on()
+    mailbox.clear()
+    days(stripe, 32)
+    mine = ana.membership
+    assert (mine.status, mine.paid_until) == (MembershipStatus.PAST_DUE, until)
+    assert memberships.open_until(mine, grace_days=14) == until + timedelta(days=14)
+    assert is_open(mine)
+    days(stripe, 20)
+    mine = ana.membership
+    assert (mine.status, mine.ended_by) == (MembershipStatus.ENDED, "failed")
+    assert not is_open(mine)
+    assert [("last" in s.lower() or "payment" in s.lower()) for s in subjects(mailbox)] == [True, True, True]
+    assert memberships.failed_lately(clock.now()) == [mine]
+
+
+def test_another_card_pays_what_is_late_and_all_that_follows(ana, stripe, mailbox):
+    ana.joins()
+    ana.card_fails_from_now_on()
+    days(stripe, 32)
+    mailbox.clear()
+    assert ana.changes_card() is CardOutcome.PAID
+    settle(stripe)
+    mine = ana.membership
+    assert (mine.status, mine.late_invoice_id, mine.late_attempts) == (MembershipStatus.ACTIVE, None, 0)
+    assert len(mailbox) == 1  # thanked once
+    days(stripe, 31)
+    assert state(stripe)["charges"] == 3
+
+
+def test_a_new_card_is_adopted_even_if_nobody_comes_back_from_the_portal(ana, stripe):
+    mine = ana.joins()
+    url = checkout.portal(mine, return_path="/account/card/done")
+    ana.theirs.post(url.split("localhost:8001")[1], base_url="http://localhost:8001", data={
+        "card_number": "5555555555554444", "exp": "12/34", "cvc": "123"})  # fmt: skip
+    before = mine.stripe_method_id
+    settle(stripe)
+    stripe.advance(seconds=60)
+    checkout.resume_calls()
+    settle(stripe)
+    assert ana.membership.stripe_method_id not in (None, before)
+
+
+def test_leaving_ends_with_the_period_and_can_be_undone(ana, stripe, mailbox):
+    mine = ana.joins()
+    mailbox.clear()
+    assert checkout.leave(mine) is Outcome.AGREED
+    settle(stripe)
+    mine = ana.membership
+    assert (mine.status, mine.ends_at, mine.next_at) == (MembershipStatus.ACTIVE, mine.paid_until, None)
+    assert checkout.come_back(mine) is Outcome.AGREED
+    settle(stripe)
+    assert ana.membership.ends_at is None
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    days(stripe, 32)
+    mine = ana.membership
+    assert (mine.status, mine.ended_by) == (MembershipStatus.ENDED, "member")
+    assert not is_open(mine)
+    assert state(stripe)["charges"] == 1
+    assert len(mailbox) == 2  # leaving, ended
+    with pytest.raises(Conflict, match="join again"):
+        checkout.come_back(mine)
+
+
+def test_an_undo_that_comes_first_is_not_turned_back_by_a_late_leave(ana, stripe):
+    mine = ana.joins()
+    control(stripe, "faults", next=3, kind="drop_reply", path="/v1/subscriptions")
+    checkout.leave(mine)
+    control(stripe, "faults", next=0, kind="500", path="/v1/")
+    assert checkout.come_back(ana.membership) is Outcome.AGREED
+    stripe.advance(seconds=90)
+    checkout.resume_calls()
+    settle(stripe)
+    assert ana.membership.ends_at is None
+
+
+def test_resting_skips_a_month_and_goes_on(ana, stripe):
+    mine = ana.joins()
+    until = mine.paid_until
+    assert checkout.skip(mine, months=1) is Outcome.AGREED
+    settle(stripe)
+    assert ana.membership.status is MembershipStatus.PAUSED
+    assert is_open(ana.membership)
+    days(stripe, 40)
+    assert not is_open(ana.membership)
+    assert state(stripe)["charges"] == 1
+    days(stripe, 25)
+    mine = ana.membership
+    assert (mine.status, state(stripe)["charges"]) == (MembershipStatus.ACTIVE, 2)
+    assert mine.paid_until > until
+
+
+def test_a_change_costs_what_was_shown_and_a_decline_changes_nothing(ana, stripe):
+    mine = ana.joins()
+    stripe.advance(days=10)
+    settle(stripe)
+    patron = plans.get_plan("patron")
+    shown = checkout.preview(mine, plan=patron, amount=make.EUR("15"), interval="month")
+    assert 0 < shown.today.minor < 1000
+    before = state(stripe)["charged"]
+    how = {"plan": patron, "amount": make.EUR("15"), "interval": "month", "proration_at": shown.proration_at}
+    assert checkout.change(mine, **how) is Outcome.AGREED
+    assert checkout.change(ana.membership, **how) is Outcome.AGREED  # pressed twice
+    settle(stripe)
+    mine = ana.membership
+    assert (mine.plan_id, mine.amount) == (patron.id, make.EUR("15"))
+    assert state(stripe)["charged"] - before == shown.today.minor
+    assert people.find_by_email(ana.email).plan_id == patron.id
+    ana.card_fails_from_now_on()
+    settle(stripe)
+    again = checkout.preview(ana.membership, plan=patron, amount=make.EUR("60"), interval="month")
+    with pytest.raises(checkout.Declined):
+        checkout.change(ana.membership, plan=patron, amount=make.EUR("60"), interval="month",
+                        proration_at=again.proration_at)  # fmt: skip
+    settle(stripe)
+    assert ana.membership.amount == make.EUR("15")
+
+
+def test_paying_less_gives_credit_that_the_next_payment_uses(ana, stripe):
+    mine = ana.joins(plan="patron")
+    stripe.advance(days=3)
+    shown = checkout.preview(mine, plan=plans.get_plan("friend"), amount=make.EUR("5"), interval="month")
+    assert (shown.today.minor, shown.credit.minor > 0) == (0, True)
+    checkout.change(mine, plan=plans.get_plan("friend"), amount=make.EUR("5"), interval="month",
+                    proration_at=shown.proration_at)  # fmt: skip
+    days(stripe, 32)
+    mine = ana.membership
+    assert state(stripe)["charged"] == 1500
+    assert mine.status is MembershipStatus.ACTIVE
+    assert is_open(mine)
+
+
+def test_withdrawing_within_14_days_gives_everything_back(ana, stripe, mailbox):
+    mine = ana.joins()
+    days(stripe, 13)
+    assert checkout.withdraw(mine) is Outcome.AGREED
+    assert checkout.withdraw(ana.membership) is Outcome.AGREED
+    settle(stripe)
+    stripe.advance(days=1)
+    settle(stripe)
+    mine = ana.membership
+    assert (mine.status, mine.ended_by) == (MembershipStatus.ENDED, "withdrawn")
+    assert not is_open(mine)
+    assert (state(stripe)["refunded"], state(stripe)["subscriptions_live"]) == (500, 0)
+    assert ledger.balance("membership") == 0
+
+
+def test_after_14_days_nobody_withdraws(ana, stripe):
+    mine = ana.joins()
+    stripe.advance(days=15)
+    with pytest.raises(Conflict, match="14 days"):
+        checkout.withdraw(mine)
+
+
+def test_a_second_membership_of_one_address_ends_unless_somebody_keeps_it(ana, stripe, mailbox):
+    ana.joins()
+    other = Joiner(stripe)
+    second = other.joins(plan="patron")
+    assert second.doubled_at is not None
+    assert memberships.doubles() == [second]
+    days(stripe, 2)
+    assert checkout.end_doubles() == 0
+    days(stripe, 2)
+    assert checkout.end_doubles() == 1
+    settle(stripe)
+    stripe.advance(days=1)
+    settle(stripe)
+    first, second = all_of_them()
+    assert (first.status, second.status) == (MembershipStatus.ACTIVE, MembershipStatus.ENDED)
+    assert second.ended_by == "double"
+    assert state(stripe)["refunded"] == 1500
+
+
+def test_a_kept_second_membership_stays(ana, stripe):
+    ana.joins()
+    other = Joiner(stripe)
+    memberships.keep(other.joins(plan="patron"), by=None)
+    db.session.commit()
+    days(stripe, 4)
+    assert checkout.end_doubles() == 0
+    assert [one.status for one in all_of_them()] == [MembershipStatus.ACTIVE] * 2
+
+
+def test_a_declined_card_begins_nothing_and_is_forgotten_later(ana, stripe):
+    ana.pays(ana.asks(), DECLINED)
+    settle(stripe)
+    assert ana.membership.status is MembershipStatus.PENDING
+    stripe.advance(days=1)
+    settle(stripe)
+    stripe.advance(days=31)
+    memberships.purge_unpaid()
+    db.session.commit()
+    assert people.find_by_email(ana.email) is None
+
+
+def test_a_yearly_membership_is_announced_once(ana, stripe, mailbox):
+    ana.joins(interval="year")
+    stripe.advance(days=345)
+    settle(stripe)
+    assert converge.announce_renewals() == 0
+    stripe.advance(days=8)
+    settle(stripe)
+    assert converge.announce_renewals() == 1
+    assert converge.announce_renewals() == 0
+
+
+def test_what_staff_give_runs_until_its_day(ana, stripe, mailbox, app):
+    staff, reader = make.person("desk@example.org"), make.person("levan@example.org", "Levan")
+    until = clock.now() + timedelta(days=30)
+    mine = memberships.grant(
+        reader, plans.get_plan("friend"), kind=Kind.COMPLIMENTARY, until=until, by=staff, reason="thanks",
+        to="levan@example.org", name="Levan", settings=make.settings(),
+    )  # fmt: skip
+    db.session.commit()
+    assert is_open(mine)
+    memberships.extend(mine, days=10, by=staff, reason="more thanks", settings=make.settings())
+    stripe.advance(days=31)
+    memberships.lapse(settings=make.settings())
+    settle(stripe)
+    assert mine.status is MembershipStatus.ENDED
+    assert is_open(mine)  # the ten days more
+    assert people.person_of(reader.id).locked_contact is None
+    stripe.advance(days=10)
+    assert not is_open(mine)
+    assert len(mailbox) == 2
+
+
+def test_a_refund_from_stripes_dashboard_reverses_the_income(ana, stripe, mailbox):
+    mine = ana.joins()
+    mailbox.clear()
+    paid = payments.payments_of(membership_id=mine.id)[0]
+    account.here().gateway.perform(
+        "refunds.create", {"charge": paid.stripe_charge_id, "amount": 200}, "dashboard"
+    )
+    settle(stripe)
+    stripe.advance(seconds=10)
+    settle(stripe)
+    assert ledger.balance("membership") == -300
+    assert is_open(ana.membership)
+    assert len(mailbox) == 1
