@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 
 from membership import clock, vault
 from membership.db import db
-from membership.domain import audit, memberships, notes, roles, signins
+from membership.domain import audit, notes, roles, signins
 from membership.domain.corrections import Correction
 from membership.domain.donations import Donation, Interval
 from membership.domain.memberships import Membership
@@ -86,7 +86,7 @@ class Holding:
 def holding_of(person: Person, *, now: datetime | None = None) -> Holding:
     """Everything the desk shows of a person, but the line of what happened."""
     gifts = _rows(Donation, Donation.person_id == person.id, Donation.id)
-    mine = memberships.memberships_of(person.id)
+    mine = _rows(Membership, Membership.person_id == person.id, Membership.id)
     return Holding(
         person=person,
         memberships=mine,
@@ -105,7 +105,7 @@ def _rows(table: Any, mine: Any, order: Any) -> list[Any]:
 def payments_of(person: Person) -> list[Paid]:
     """What this person paid, newest first."""
     gifts = _rows(Donation, Donation.person_id == person.id, Donation.id)
-    return _paid(person, gifts, memberships.memberships_of(person.id))
+    return _paid(person, gifts, _rows(Membership, Membership.person_id == person.id, Membership.id))
 
 
 def _paid(person: Person, gifts: list[Donation], mine: list[Membership]) -> list[Paid]:
