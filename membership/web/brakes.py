@@ -16,14 +16,20 @@ TEN_MINUTES = timedelta(minutes=10)
 PER_BROWSER = 30
 PER_EMAIL = 30
 PER_EMAIL_MAILED = 5  # what sends a mail to an address that has paid nothing
+PAID_FIRST = ("gift", "join")  # nothing is mailed before a card has paid
 PER_NETWORK = 600
 IN_ALL = 5000
 
 
+def may_send(what: str, reference: str) -> bool:
+    """Count one mail of `what` that somebody signed in asked for; False when there were too many."""
+    return limits.hit(f"{what}-person", reference, most=PER_EMAIL_MAILED, per=HOUR)
+
+
 def may_try(what: str, email: str) -> bool:
-    """Count one try of `what` (gift, transfer, leave); False when there were too many."""
+    """Count one try of `what` (gift, join, transfer, leave); False when there were too many."""
     own = limits.hit(f"{what}-browser", attempts.browser(), most=PER_BROWSER, per=HOUR)
-    most = PER_EMAIL if what == "gift" else PER_EMAIL_MAILED
+    most = PER_EMAIL if what in PAID_FIRST else PER_EMAIL_MAILED
     address = limits.hit(f"{what}-email", vault.email_key(email), most=most, per=HOUR)
     near = limits.hit(f"{what}-network", guards.network_of(request), most=PER_NETWORK, per=TEN_MINUTES)
     everywhere = limits.hit(f"{what}-all", "all", most=IN_ALL, per=TEN_MINUTES)

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from membership import clock, vault
 from membership.db import db
-from membership.domain import donations, fundraisers, ledger, outbox, payments, people
+from membership.domain import donations, fundraisers, leaving, ledger, outbox, payments, people
 from membership.domain.donations import Donation, Interval, Review, Schedule, Standing, Status
 from membership.domain.payments import PaymentStatus
 from membership.errors import Conflict, Invalid
@@ -354,10 +354,10 @@ def test_pledges_that_never_settled_are_forgotten_after_a_month(fundraiser, at):
 def test_leaving_mails_links_of_running_gifts_and_only_to_their_owner(fundraiser):
     made = pledged(fundraiser, interval=Interval.MONTH)
     standing(made)
-    donations.ask_to_leave("nobody@example.org", "en", settings=make.settings())
+    leaving.ask_to_leave("nobody@example.org", "en", settings=make.settings())
     assert mails("leave-confirmation") == 0
     for _ in range(2):
-        donations.ask_to_leave("ana@example.org", "ka", settings=make.settings())
+        leaving.ask_to_leave("ana@example.org", "ka", settings=make.settings())
     mail = db.session.scalars(select(outbox.Email).where(outbox.Email.template == "leave-confirmation")).one()
     told = vault.unlock(mail.sealed)
     assert told["context"]["links"][0]["url"].endswith(f"/ka/leave/{made.leave_token}")

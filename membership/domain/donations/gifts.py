@@ -298,9 +298,19 @@ def find_by_customer(customer_id: str) -> list[Donation]:
 def running_of(email: str) -> list[Donation]:
     """The gifts of this address that still come."""
     person = people.find_by_email(email)
-    if person is None:
-        return []
-    found = select(Donation).where(Donation.person_id == person.id, Donation.schedule.in_(GOING))
+    return running_gifts_of(person.id) if person else []
+
+
+def gifts_of(person_id: int) -> list[Donation]:
+    """The gifts of a person for which money came or is on its way, newest first."""
+    paid = Donation.status.in_((Status.SETTLED, Status.PROCESSING))
+    found = select(Donation).where(Donation.person_id == person_id, paid)
+    return list(db.session.scalars(found.order_by(Donation.id.desc()).limit(200)))
+
+
+def running_gifts_of(person_id: int) -> list[Donation]:
+    """The gifts of a person that still come."""
+    found = select(Donation).where(Donation.person_id == person_id, Donation.schedule.in_(GOING))
     return list(db.session.scalars(found.order_by(Donation.id)))
 
 

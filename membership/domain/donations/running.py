@@ -5,9 +5,9 @@ Stripe's subscription is the truth: `follow` makes the row agree with what was f
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 
-from membership import clock, vault
+from membership import vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import audit, fundraisers, outbox
@@ -17,7 +17,6 @@ from membership.domain.donations.gifts import (
     Interval,
     Schedule,
     move,
-    running_of,
     tell_given,
 )
 from membership.domain.fundraisers import Fundraiser, FundraiserStatus
@@ -106,24 +105,14 @@ def note_reason(donation: Donation, reason: str) -> None:
         donation.sealed_reason = vault.seal({"reason": reason})
 
 
-def ask_to_leave(email: str, locale: str, *, settings: Settings, now: datetime | None = None) -> None:
-    """Mail the links that stop this address's running gifts, if it has any. The caller learns nothing."""
-    now = now or clock.now()
-    running = running_of(email)
-    if not running:
-        return
-    links = [
-        {**_gift(donation, settings), "url": settings.link(f"/leave/{donation.leave_token}", locale)}
-        for donation in running
-    ]
-    outbox.queue(
-        key=f"leave:{running[0].id}:{int(now.timestamp()) // 600}",  # at most one in ten minutes
-        template="leave-confirmation",
-        to=email,
-        locale=locale,
-        context={"links": links, "newsroom": settings.newsroom_name},
-        now=now,
-    )
+def way_out(donation: Donation, locale: str, *, settings: Settings) -> dict[str, object]:
+    """A running gift and the link that stops it, as a mail tells it."""
+    return {**_gift(donation, settings), "url": settings.link(f"/leave/{donation.leave_token}", locale)}
+
+
+def speak(person_id: int, locale: str) -> None:
+    """Write to a giver in this language from now on."""
+    db.session.execute(update(Donation).where(Donation.person_id == person_id).values(locale=locale))
 
 
 def due_announcements(now: datetime) -> list[Donation]:

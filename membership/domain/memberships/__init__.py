@@ -48,6 +48,7 @@ from membership.domain.memberships.running import (
     late,
     note_reason,
     overdue_subscriptions,
+    speak,
 )
 from membership.domain.memberships.settling import (
     arrived,
@@ -58,8 +59,10 @@ from membership.domain.memberships.settling import (
     undo_refund,
     welcome,
 )
+from membership.domain.memberships.standing import KEPT_WITHIN
 
 __all__ = [
+    "KEPT_WITHIN",
     "Failure",
     "Join",
     "Kind",
@@ -105,6 +108,7 @@ __all__ = [
     "purge_unpaid",
     "receipt",
     "screen",
+    "speak",
     "undo_refund",
     "welcome",
     "withdraw_until",

@@ -6,7 +6,7 @@ Stripe's subscription is the truth: `follow` makes the row agree with what was f
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 
 from membership import clock, vault
 from membership.config import Settings
@@ -185,6 +185,11 @@ def note_reason(membership: Membership, reason: str) -> None:
     """Keep why somebody leaves, sealed: people write about themselves."""
     if reason:
         membership.sealed_reason = vault.seal({"reason": reason})
+
+
+def speak(person_id: int, locale: str) -> None:
+    """Write to a member in this language from now on."""
+    db.session.execute(update(Membership).where(Membership.person_id == person_id).values(locale=locale))
 
 
 def lapse(now: datetime | None = None, *, settings: Settings) -> int:

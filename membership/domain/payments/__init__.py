@@ -4,7 +4,7 @@ never added to.
 A payment is paid when its charge succeeded. Its fee and its ledger entry follow when the balance transaction
 arrives; `book` and `book_refund` write one entry per balance transaction, so nothing is booked twice.
 
-Two files, one noun: `arriving` is money that came in, `refunds` money that went back.
+`arriving` is money that came in, `refunds` money that went back, `listing` what a person is shown of both.
 """
 
 from membership.domain.payments.arriving import (
@@ -23,6 +23,7 @@ from membership.domain.payments.arriving import (
     standing,
     unbooked_charges,
 )
+from membership.domain.payments.listing import get_by_reference, paid_by, refunded_of
 from membership.domain.payments.refunds import (
     Refund,
     RefundStatus,
@@ -57,15 +58,18 @@ __all__ = [
     "book_refund",
     "find_by_charge",
     "find_refund",
+    "get_by_reference",
     "get_payment",
     "get_refund",
     "is_paid_by_another",
     "lock_payment",
     "needs_second",
+    "paid_by",
     "payments_of",
     "proposed_refunds",
     "refund_seen",
     "refunded",
+    "refunded_of",
     "refunds_of",
     "refuse_refund",
     "remaining",

@@ -1,0 +1,137 @@
+"""How a membership stands, as its member reads it: a state in one word, the days that matter, and what may be pressed.
+
+Between a press and Stripe's answer our row may be behind; what the member asked for is what they read.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from membership import clock
+from membership.billing import checkout
+from membership.domain import memberships, plans
+from membership.domain.memberships import Kind, Membership, MembershipStatus
+from membership.domain.plans import Perk, PerkWords, Plan, PlanWords
+from membership.web import locales, view
+
+STATES = {
+    MembershipStatus.PAST_DUE: "late",
+    MembershipStatus.PAUSED: "paused",
+    MembershipStatus.ENDED: "ended",
+}
+AT_ONCE = ("withdrawn", "double", "failed")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One membership and what its member may do with it."""
+
+    membership: Membership
+    now: datetime
+
+    @classmethod
+    def of(cls, membership: Membership) -> "Standing":
+        """As it stands now."""
+        return cls(membership, clock.now())
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Its plan."""
+        return plans.plan_of(self.membership.plan_id)
+
+    @property
+    def words(self) -> PlanWords:
+        """The plan in the reader's language."""
+        return self.plan.words(locales.locale())
+
+    @property
+    def reference(self) -> str:
+        """Its public id, for buttons and addresses."""
+        return self.membership.reference
+
+    @cached_property
+    def state(self) -> str:
+        """late, paused, ended, closing (withdrawn or cancelled, not yet ended), ending, given or running."""
+        held = self.membership
+        if not held.is_live:
+            return "ended"
+        if not self.is_paid:
+            return "given"
+        if held.withdrawn_at or held.ended_by in AT_ONCE:
+            return "closing"
+        if held.ends_at or held.ended_by:
+            return "ending"
+        return STATES.get(held.status, "running")
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it is paid through Stripe."""
+        return self.membership.kind is Kind.PAID
+
+    @cached_property
+    def open_until(self) -> datetime | None:
+        """Until when its perks are open; None when they are not."""
+        until = memberships.open_until(self.membership, grace_days=view.settings().grace_days)
+        return until if until is not None and until > self.now else None
+
+    @property
+    def ends_on(self) -> datetime | None:
+        """The day on which it ends, where that is settled."""
+        held = self.membership
+        return (held.ends_at or held.paid_until) if self.state in ("ending", "closing") else held.ends_at
+
+    @property
+    def may_change(self) -> bool:
+        """Whether plan and amount can be changed."""
+        return self.is_paid and self.state == "running"
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether it can rest for some months."""
+        return self.may_change and checkout.may_pause(self.membership)
+
+    @property
+    def may_mend(self) -> bool:
+        """Whether there is a card to change."""
+        return self.is_paid and self.state in ("running", "late", "paused")
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether it goes on and can be left."""
+        return self.is_paid and self.state in ("running", "late", "paused")
+
+    @property
+    def may_return(self) -> bool:
+        """Whether leaving can be taken back."""
+        return self.state == "ending"
+
+    @property
+    def withdraw_until(self) -> datetime | None:
+        """Until when joining can be undone; None when it cannot."""
+        if not memberships.may_withdraw(self.membership, self.now):
+            return None
+        return memberships.withdraw_until(self.membership)
+
+    @property
+    def decided_on(self) -> datetime | None:
+        """The day on which a second membership ends and is given back, unless it is kept."""
+        doubled_at = self.membership.doubled_at
+        if doubled_at is None or not self.membership.is_live:
+            return None
+        return doubled_at + memberships.KEPT_WITHIN
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPerk:
+    """A perk and what it is called here."""
+
+    perk: Perk
+    words: PerkWords
+
+
+def perks_open_to(person_id: int) -> list[OpenPerk]:
+    """What is open to somebody now, each perk once, in order."""
+    opening = memberships.plans_open_to(person_id, grace_days=view.settings().grace_days, now=clock.now())
+    found = {perk.id: perk for listed in plans.perks_by_plan(opening).values() for perk in listed}
+    ordered = sorted(found.values(), key=lambda perk: (perk.position, perk.id))
+    return [OpenPerk(perk, perk.words(locales.locale())) for perk in ordered]
