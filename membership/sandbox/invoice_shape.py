@@ -81,6 +81,9 @@ NEW: Object = {
 }
 
 
+_OF_CUSTOMER = ("address", "email", "name", "phone", "tax_exempt")
+
+
 def blank(
     account: Account,
     subscription: Object,
@@ -106,11 +109,7 @@ def blank(
         created=created,
         currency=subscription["currency"],
         customer=subscription["customer"],
-        customer_address=customer.get("address"),
-        customer_email=customer.get("email"),
-        customer_name=customer.get("name"),
-        customer_phone=customer.get("phone"),
-        customer_tax_exempt=customer.get("tax_exempt"),
+        **{f"customer_{name}": customer.get(name) for name in _OF_CUSTOMER},
         description=subscription["description"],
         lines=shapes.listed(
             [{**line, "invoice": ident or None} for line in lines], f"/v1/invoices/{ident}/lines"
@@ -178,6 +177,13 @@ def line(
     credited: Object | None = None,
 ) -> Object:
     price = item["price"]
+    details = {
+        "invoice_item": new_id("ii") if proration else None,
+        "proration": proration,
+        "proration_details": {"credited_items": credited},
+        "subscription": subscription["id"],
+        "subscription_item": item["id"],
+    }
     return {
         "id": new_id("il"),
         "object": "line_item",
@@ -190,27 +196,29 @@ def line(
         "invoice": None,
         "livemode": False,
         "metadata": dict(subscription["metadata"]),
-        "parent": {
-            "invoice_item_details": None,
-            "subscription_item_details": {
-                "invoice_item": new_id("ii") if proration else None,
-                "proration": proration,
-                "proration_details": {"credited_items": credited},
-                "subscription": subscription["id"],
-                "subscription_item": item["id"],
-            },
-            "type": "subscription_item_details",
-        },
+        "parent": _as_parent(details),
         "period": {"end": period[1], "start": period[0]},
         "pretax_credit_amounts": [],
-        "pricing": {
-            "price_details": {"price": price["id"], "product": price["product"]},
-            "type": "price_details",
-            "unit_amount_decimal": price["unit_amount_decimal"],
-        },
+        "pricing": _pricing(price),
         "quantity": item["quantity"],
         "subtotal": amount,
         "taxes": [],
+    }
+
+
+def _as_parent(details: Object) -> Object:
+    return {
+        "invoice_item_details": None,
+        "subscription_item_details": details,
+        "type": "subscription_item_details",
+    }
+
+
+def _pricing(price: Object) -> Object:
+    return {
+        "price_details": {"price": price["id"], "product": price["product"]},
+        "type": "price_details",
+        "unit_amount_decimal": price["unit_amount_decimal"],
     }
 
 

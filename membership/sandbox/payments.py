@@ -365,6 +365,9 @@ def cancel(account: Account, params: Object, ident: str) -> Object:
                 "You cannot cancel this PaymentIntent because it belongs to an open Checkout Session; expire the session.",
                 code="payment_intent_unexpected_state",
             )
+    if intent["_invoice"]:
+        sentence = "You cannot cancel this PaymentIntent because it belongs to an invoice; void the invoice."
+        raise invalid(sentence, code="payment_intent_unexpected_state")
     return void(account, intent, params.get("cancellation_reason"))
 
 

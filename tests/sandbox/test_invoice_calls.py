@@ -178,6 +178,16 @@ def test_a_refused_payment_is_told_again_under_its_key(bench):
     assert bench.events().count("charge.failed") == 2, "the renewal's and one more"
 
 
+def test_the_payment_of_an_invoice_ends_with_the_invoice(bench):
+    _member, bill = past_due(bench)
+    intent = bench.v1.invoice_payments.list({"invoice": bill.id}).data[0].payment.payment_intent
+    with pytest.raises(stripe.InvalidRequestError, match="void the invoice"):
+        bench.v1.payment_intents.cancel(intent)
+    bench.v1.invoices.void_invoice(bill.id)
+    assert bench.v1.payment_intents.retrieve(intent).status == "canceled"
+    assert bench.v1.invoice_payments.list({"invoice": bill.id}).data[0].status == "canceled"
+
+
 def test_somebody_elses_card_pays_nothing(bench):
     _member, bill = past_due(bench)
     other = bench.member()
