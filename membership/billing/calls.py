@@ -48,6 +48,12 @@ class Call(Base):
             sqlite_where=text(OPEN),
             postgresql_where=text(OPEN),
         ),
+        Index(
+            "ix_stripe_calls_stale",
+            "tried_at",
+            sqlite_where=text("state = 'stale'"),
+            postgresql_where=text("state = 'stale'"),
+        ),
         Index("ix_stripe_calls_result", "result_id", "operation"),
     )
 

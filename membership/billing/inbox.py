@@ -90,6 +90,12 @@ class StripeObject(Base):
             sqlite_where=text("dirty_seq > clean_seq AND dead = 0"),  # as SQLAlchemy writes it in the query
             postgresql_where=text("dirty_seq > clean_seq AND NOT dead"),
         ),
+        Index(
+            "ix_stripe_objects_dead",
+            "not_before",
+            sqlite_where=text("dead = 1"),
+            postgresql_where=text("dead"),
+        ),
     )
 
     object_type: Mapped[str] = mapped_column(primary_key=True)

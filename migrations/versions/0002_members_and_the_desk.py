@@ -459,6 +459,13 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.add_column(sa.Column("membership_id", sa.Integer(), nullable=True))
         batch_op.create_index(batch_op.f("ix_payments_membership_id"), ["membership_id"], unique=False)
         batch_op.create_index("ix_payments_person", ["person_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_payments_unpaid",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("status != 'succeeded'"),
+            postgresql_where=sa.text("status <> 'succeeded'"),
+        )
         batch_op.create_foreign_key(
             batch_op.f("fk_payments_membership_id_memberships"), "memberships", ["membership_id"], ["id"]
         )
@@ -557,16 +564,34 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.add_column(sa.Column("asked_by_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("approved_by_id", sa.Integer(), nullable=True))
         batch_op.create_foreign_key(
-            batch_op.f("fk_refunds_approved_by_id_people"), "people", ["approved_by_id"], ["id"]
+            batch_op.f("fk_refunds_asked_by_id_people"), "people", ["asked_by_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_refunds_asked_by_id_people"), "people", ["asked_by_id"], ["id"]
+            batch_op.f("fk_refunds_approved_by_id_people"), "people", ["approved_by_id"], ["id"]
         )
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_refunds_refundstatus"), type_="check")
         batch_op.create_check_constraint(
             batch_op.f("ck_refunds_refundstatus"),
             "status IN ('proposed', 'asked', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')",
+        )
+
+    with op.batch_alter_table("stripe_calls", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_stripe_calls_stale",
+            ["tried_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'stale'"),
+            postgresql_where=sa.text("state = 'stale'"),
+        )
+
+    with op.batch_alter_table("stripe_objects", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_stripe_objects_dead",
+            ["not_before"],
+            unique=False,
+            sqlite_where=sa.text("dead = 1"),
+            postgresql_where=sa.text("dead"),
         )
 
 
@@ -583,9 +608,21 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.drop_constraint(batch_op.f("ck_people_standing"), type_="check")
         batch_op.drop_constraint(batch_op.f("ck_people_given"), type_="check")
 
+    with op.batch_alter_table("stripe_objects", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_stripe_objects_dead", sqlite_where=sa.text("dead = 1"), postgresql_where=sa.text("dead")
+        )
+
+    with op.batch_alter_table("stripe_calls", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_stripe_calls_stale",
+            sqlite_where=sa.text("state = 'stale'"),
+            postgresql_where=sa.text("state = 'stale'"),
+        )
+
     with op.batch_alter_table("refunds", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_refunds_asked_by_id_people"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_refunds_approved_by_id_people"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_refunds_asked_by_id_people"), type_="foreignkey")
         batch_op.drop_column("approved_by_id")
         batch_op.drop_column("asked_by_id")
 
@@ -616,6 +653,11 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.drop_constraint(batch_op.f("fk_payments_person_id_people"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_payments_membership_id_memberships"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("uq_payments_reference"), type_="unique")
+        batch_op.drop_index(
+            "ix_payments_unpaid",
+            sqlite_where=sa.text("status != 'succeeded'"),
+            postgresql_where=sa.text("status <> 'succeeded'"),
+        )
         batch_op.drop_index("ix_payments_person")
         batch_op.drop_index(batch_op.f("ix_payments_membership_id"))
         batch_op.drop_column("membership_id")

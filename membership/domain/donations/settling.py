@@ -12,6 +12,7 @@ from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import allocations, audit, fundraisers, newsroom, outbox, payments, people
+from membership.domain.audit import Actor
 from membership.domain.donations.gifts import (
     Donation,
     Review,
@@ -220,7 +221,7 @@ def _raise(donation: Donation, source: str, amount: int, *, at: datetime) -> Non
     )
 
 
-def accept(donation: Donation, *, now: datetime | None = None) -> None:
+def accept(donation: Donation, *, by: Actor | None = None, now: datetime | None = None) -> None:
     """Staff have looked at a held gift and take it: its money moves to the shares."""
     now = now or clock.now()
     donation = lock_donation(donation.id)
@@ -233,7 +234,9 @@ def accept(donation: Donation, *, now: datetime | None = None) -> None:
             _share(donation, payment, f"accept:{payment.id}", now)
             if gross := payments.settled_standing(payment):
                 _raise(donation, f"accept:{payment.id}", gross, at=now)
-    audit.record(audit.Tag.DONATION_ACCEPTED, subject_type="donation", subject_id=donation.reference, now=now)
+    audit.record(
+        audit.Tag.DONATION_ACCEPTED, subject_type="donation", subject_id=donation.reference, by=by, now=now
+    )
 
 
 def _share(donation: Donation, payment: Payment, source: str, now: datetime) -> None:
@@ -251,7 +254,7 @@ def _share(donation: Donation, payment: Payment, source: str, now: datetime) -> 
         payments.accept(payment, shares, standing=standing, source=source, now=now)
 
 
-def refuse(donation: Donation, *, now: datetime | None = None) -> list[Refund]:
+def refuse(donation: Donation, *, by: Actor | None = None, now: datetime | None = None) -> list[Refund]:
     """Staff do not take a held gift: everything paid for it shall go back. Returns the refunds to ask Stripe for."""
     donation = lock_donation(donation.id)
     if donation.review not in (Review.HELD, Review.REFUSED):
@@ -261,8 +264,10 @@ def refuse(donation: Donation, *, now: datetime | None = None) -> list[Refund]:
     for payment in payments.payments_of(donation.id):
         left = payment.amount - payments.refunded(payment)
         if payment.status is PaymentStatus.SUCCEEDED and left.minor > 0:
-            asked.append(payments.ask_refund(payment, left, reason="refused", now=now))
-    audit.record(audit.Tag.DONATION_REFUSED, subject_type="donation", subject_id=donation.reference, now=now)
+            asked.append(payments.ask_refund(payment, left, reason="refused", by=by, now=now))
+    audit.record(
+        audit.Tag.DONATION_REFUSED, subject_type="donation", subject_id=donation.reference, by=by, now=now
+    )
     return asked
 
 

@@ -46,6 +46,12 @@ class Payment(Base):
             postgresql_where=text("apart IS NOT NULL"),
         ),
         Index(
+            "ix_payments_unpaid",
+            "id",
+            sqlite_where=text("status != 'succeeded'"),
+            postgresql_where=text("status <> 'succeeded'"),
+        ),
+        Index(
             "ix_payments_unbooked",
             "paid_at",
             sqlite_where=text("net_minor IS NULL"),

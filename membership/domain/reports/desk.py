@@ -89,6 +89,12 @@ def _held(_now: datetime) -> Asked:
     return asked.where(d.review == Review.HELD).order_by(d.id)
 
 
+def held() -> int:
+    """How many gifts wait for a decision; counted as far as `MOST`."""
+    waiting = select(Donation.id).where(Donation.review == Review.HELD).limit(MOST)
+    return int(db.session.scalar(select(func.count()).select_from(waiting.subquery())) or 0)
+
+
 def _proposed(_now: datetime) -> Asked:
     asked = select(
         Payment.person_id, Refund.amount_minor, Payment.currency, Refund.asked_at, Payment.reference

@@ -5,7 +5,7 @@ and goes on when asked.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
@@ -64,6 +64,15 @@ def named(ids: Iterable[int | None]) -> dict[int, Named]:
         row.id: Named(row.id, row.reference, name_in(row.sealed_identity), row.erased_at is not None)
         for row in rows
     }
+
+
+def by_references(references: Sequence[str]) -> list[Named]:
+    """These people by their public references, newest first; what is no reference is left out."""
+    asked = select(Person.id, Person.reference, Person.sealed_identity, Person.erased_at)
+    rows = db.session.execute(asked.where(Person.reference.in_(references)).order_by(Person.id.desc()))
+    return [
+        Named(row.id, row.reference, name_in(row.sealed_identity), row.erased_at is not None) for row in rows
+    ]
 
 
 def plain(words: str) -> str:
