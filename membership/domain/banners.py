@@ -10,12 +10,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock
 from membership.db import Base, db
+from membership.domain import newsroom
 from membership.domain.memberships import Membership, MembershipStatus
 
 STEP = 10
 """The count that is shown moves by this many people, so that one who joins or leaves is never seen."""
 EVERY = timedelta(days=1)
+COLOURS = {"accent": "#9b1b38", "paper": "#faf7f0", "ink": "#1c1a16"}
 MEMBERS = (MembershipStatus.ACTIVE, MembershipStatus.PAST_DUE, MembershipStatus.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class BannerLine:
+    """What the banner says, and in which language."""
+
+    locale: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,20 @@ class Drive(Base):
     def percent(self) -> int:
         """How far it came, as far as it is shown."""
         return min(100, (self.shown_members or 0) * 100 // self.goal)
+
+
+def line(locale: str) -> BannerLine | None:
+    """The newsroom's own line in this language, else in the first one written; None when it wrote none."""
+    house = newsroom.find_newsroom()
+    written = house.banner if house else {}
+    spoken = locale if locale in written else next(iter(written), None)
+    return BannerLine(spoken, written[spoken]) if spoken else None
+
+
+def colours() -> dict[str, str]:
+    """Accent, paper and ink of the banner: the newsroom's, else those of our own pages."""
+    house = newsroom.find_newsroom()
+    return COLOURS | (house.colours if house else {})
 
 
 def describe(

@@ -17,6 +17,7 @@ from membership.web import (
     give,
     guards,
     hooks,
+    join,
     keep_email,
     leave,
     locales,
@@ -38,6 +39,7 @@ from membership.web.staff import factor
 BLUEPRINTS = (
     (public.bp, "readers"),
     (give.bp, "givers"),
+    (join.bp, "givers"),
     (transfer.bp, "givers"),
     (thanks.bp, "givers-own"),
     (leave.bp, "leavers"),
@@ -85,7 +87,7 @@ def _wrap(app: Flask, settings: Settings) -> None:
     """Around the app, from the inside out: who writes, what is kept, the language, the proxy. Tests keep nothing."""
     seconds = 0.0 if settings.mode == "test" else CACHE_SECONDS
     app.extensions["pressfund.sheets"] = sheets.Rack(seconds)
-    pages = PageCache(guards.Writing(app.wsgi_app), seconds)
+    pages = PageCache(guards.Writing(app.wsgi_app), seconds, settings.currencies)
     app.extensions["pressfund.pages"] = pages
     wrapped = locales.LocalePrefix(pages, settings.locales)
     hops = settings.trusted_proxies

@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
 from membership import mail
-from membership.domain import fundraisers
+from membership.domain import banners, fundraisers
 from membership.web import locales
 
 bp = Blueprint("demo", __name__, url_prefix="/demo")
@@ -16,7 +16,8 @@ def article() -> str:
     """A banner above the story leads to joining, a line below it to the fundraiser."""
     current = fundraisers.current()
     words = current.words(locales.locale()) if current else None
-    return render_template("demo/article.html", fundraiser=current, words=words)
+    line = banners.line(locales.locale())
+    return render_template("demo/article.html", fundraiser=current, words=words, line=line)
 
 
 @mails.get("/mailbox")

@@ -136,8 +136,7 @@ class GiftPage:
     @property
     def sample(self) -> str:
         """How a sum is written in this language and currency: 1,234,567.89 with its sign."""
-        places = CURRENCIES[self.choice.currency].exponent
-        return view.money(Money(int("1234567890"[: 7 + places]), self.choice.currency))
+        return sample(self.choice.currency)
 
     @property
     def statement(self) -> str:
@@ -147,9 +146,7 @@ class GiftPage:
     @property
     def comes_next(self) -> str:
         """Which page follows, and in which language: Stripe's does not speak all of ours."""
-        if checkout.STRIPE_LOCALES.get(locales.locale(), "en") == "en":
-            return gettext("Next: Stripe's payment page, in English.")
-        return gettext("Next: Stripe's payment page, in this language.")
+        return comes_next()
 
     @cached_property
     def takes_transfers(self) -> bool:
@@ -167,6 +164,19 @@ class GiftPage:
         """The countries that matter here, by name; nobody is asked for another."""
         codes = {notice.country for notice in self.notices} | set(self.appeal.fundraiser.refused_countries)
         return sorted(((code, view.country_name(code)) for code in codes), key=lambda pair: pair[1])
+
+
+def sample(currency: str) -> str:
+    """How a sum is written in this language and currency: 1,234,567.89 with its sign."""
+    places = CURRENCIES[currency].exponent
+    return view.money(Money(int("1234567890"[: 7 + places]), currency))
+
+
+def comes_next() -> str:
+    """Which page follows, and in which language: Stripe's does not speak all of ours."""
+    if checkout.STRIPE_LOCALES.get(locales.locale(), "en") == "en":
+        return gettext("Next: Stripe's payment page, in English.")
+    return gettext("Next: Stripe's payment page, in this language.")
 
 
 def _same(typed: str, suggested: list[Money], currency: str) -> str:

@@ -2,14 +2,16 @@
 
 A WSGI middleware in front of the app. It keeps pages that a cookie-free view made (status 200, marked in the
 environment by `guards`), plain and gzipped, and answers again without entering Flask. Query strings mean nothing
-on these pages, so they are not part of the key. When a page is a second old, one visitor waits for a fresh one
-and the others still get the old. The seconds are of the process, not of the calendar: nothing here is a date.
+on these pages, so they are not part of the key; only `?currency=` with a currency of ours does. Views ask
+`currency_asked` for it, never the query itself, so no page can be kept under a wrong key. When a page is a second
+old, one visitor waits for a fresh one and the others still get the old. The seconds are of the process, not of the
+calendar: nothing here is a date.
 """
 
 import gzip
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 SHARED = "pressfund.shared"  # set by guards on pages that are the same for everybody
+CURRENCY = "pressfund.currency"  # set here: the one that the address names, if it is one of ours
 MOST_PAGES = 512
 LARGEST = 256 * 1024
 OF_THE_BODY = ("vary", "content-length", "etag", "content-encoding")
 
 Headers = list[tuple[str, str]]
+Key = tuple[str, str, str]
 
 
 @dataclass(slots=True)
@@ -67,16 +71,18 @@ def _no_write(_data: bytes) -> None:
 class PageCache:
     """WSGI: shared pages from memory, everything else from the app."""
 
-    def __init__(self, app: "WSGIApplication", seconds: float) -> None:
+    def __init__(self, app: "WSGIApplication", seconds: float, currencies: Iterable[str] = ()) -> None:
         self.app = app
         self.seconds = seconds
-        self.pages: dict[tuple[str, str], Page] = {}
+        self.queries = {f"currency={code}": code for code in currencies}
+        self.pages: dict[Key, Page] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
             return self.app(environ, start_response)
-        key = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", "")
+        currency = environ[CURRENCY] = self.queries.get(environ.get("QUERY_STRING", ""), "")
+        key = environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), currency
         page = self.pages.get(key)
         if page is not None:
             now = time.monotonic()
@@ -91,9 +97,7 @@ class PageCache:
         """Forget every page."""
         self.pages.clear()
 
-    def _ask(
-        self, key: tuple[str, str], environ: dict[str, Any], start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def _ask(self, key: Key, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         head = environ["REQUEST_METHOD"] == "HEAD"
         environ["REQUEST_METHOD"] = "GET"  # a page is drawn whole, whoever asks first
         caught = _Caught()
@@ -108,10 +112,15 @@ class PageCache:
             self._keep(key, page)
         return _answer(page, environ, start_response)
 
-    def _keep(self, key: tuple[str, str], page: Page) -> None:
+    def _keep(self, key: Key, page: Page) -> None:
         while len(self.pages) >= MOST_PAGES and key not in self.pages:
             self.pages.pop(next(iter(self.pages)), None)
         self.pages[key] = page
+
+
+def currency_asked(environ: Mapping[str, Any]) -> str:
+    """The currency in this page's address; empty when it names none of ours, or more than a currency."""
+    return str(environ.get(CURRENCY, ""))
 
 
 def _may_be_kept(caught: _Caught) -> bool:

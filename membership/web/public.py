@@ -3,11 +3,11 @@
 No cookie, no form, no token: these pages come from the page cache.
 """
 
-from flask import Blueprint, abort, redirect, render_template, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from membership.domain import fundraisers, newsroom
-from membership.web import appeal, locales
+from membership.domain import banners, fundraisers, newsroom, plans
+from membership.web import appeal, locales, offer, pagecache
 
 bp = Blueprint("public", __name__)
 
@@ -23,9 +23,10 @@ def _text(name: str) -> str | None:
 @bp.get("/")
 def home() -> str:
     """The newsroom: its fundraiser, joining, what the money is for."""
-    current = fundraisers.current()
-    shown = appeal.of(current, locales.locale()) if current else None
-    return render_template("public/home.html", appeal=shown, about=_text("about"))
+    current, here = fundraisers.current(), locales.locale()
+    shown = appeal.of(current, here) if current else None
+    joining = {"is_joining": bool(plans.open_plans()), "line": banners.line(here), "drive": banners.current()}
+    return render_template("public/home.html", appeal=shown, about=_text("about"), **joining)
 
 
 @bp.get("/give")
@@ -41,14 +42,16 @@ def give() -> ResponseReturnValue:
 def fundraiser(slug: str) -> str:
     """A fundraiser, open or closed."""
     found = fundraisers.get_fundraiser(slug)
-    return render_template("public/fundraiser.html", appeal=appeal.of(found, locales.locale()))
+    shown = appeal.of(found, locales.locale())
+    return render_template("public/fundraiser.html", appeal=shown, is_joining=bool(plans.open_plans()))
 
 
 @bp.get("/join")
 def join() -> str:
-    """When joining opens, and what can be done until then."""
-    current = fundraisers.current()
-    return render_template("public/join.html", text=_text("joining"), is_open=current is not None)
+    """All that can be joined, side by side; where nothing can, what helps instead."""
+    shown = offer.of(pagecache.currency_asked(request.environ), locales.locale())
+    template = "join/plans.html" if shown.tiers else "join/none_open.html"
+    return render_template(template, offer=shown, text=_text("joining"), fundraiser=fundraisers.current())
 
 
 @bp.get("/<any(imprint, privacy, terms, contact):name>")

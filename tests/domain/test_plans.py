@@ -36,7 +36,9 @@ def test_prices_stand_by_month_before_by_year_and_one_that_vanished_is_closed_no
     assert [p.interval for p in plans.prices_of(plan, "EUR")] == ["month", "year"]
     make.plan("reader", prices={"month": "6"})
     assert plans.find_price(plan, "year", "EUR") is None
-    assert plans.prices_by_plan("EUR") == {plan.id: {"month": make.EUR("6")}}
+    (by_month,) = plans.prices_by_plan("EUR")[plan.id].values()
+    assert (by_month.interval, by_month.amount, by_month.a_year) == ("month", make.EUR("6"), make.EUR("72"))
+    assert sold.a_year == make.EUR("50")
     assert (db.session.get(Price, sold.id).amount, count(Price)) == (make.EUR("50"), 2)
     make.plan("reader", prices={"month": "6", "year": "60"})
     assert plans.find_price(plan, "year", "EUR").id == sold.id

@@ -19,6 +19,7 @@ PAGES = (
     f"{FORM}?currency=GEL&interval=year",
     "/fundraisers/small-newsrooms/transfer",
     "/join",
+    "/join/reader",
     "/imprint",
     "/leave",
     "/leave?sent=yes",
@@ -37,6 +38,10 @@ def _open(app):
     fundraiser = make.fundraiser(partners=5, refused=["BY", "RU"])
     texts = {code: {**words, "story": STORY} for code, words in fundraiser.texts.items()}
     fundraiser.texts = texts
+    for position, slug in enumerate(("reader", "friend", "patron"), 1):
+        words = {"name": slug.title(), "summary": STORY[:90], "story": STORY[:300]}
+        perks = tuple(f"perk-{n}" for n in range(position + 1))
+        make.plan(slug, position=position, texts={"en": words, "ka": words}, perks=perks)
 
 
 def test_every_blueprint_has_a_guard(app):

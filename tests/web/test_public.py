@@ -99,9 +99,12 @@ def test_drafts_and_unknown_ones_are_not_there(client):
     assert client.get("/fundraisers/nothing").status_code == 404
 
 
-def test_joining_is_not_promised(client):
-    client.get("/join")
-    assert "Memberships are not open yet" in text(client)
+@pytest.mark.parametrize("path", ["/", "/fundraisers/small-newsrooms", "/demo/article"])
+def test_readers_are_led_to_joining_where_it_is_open(client, path):
+    make.plan()
+    client.get(path)
+    main = next(client.page.iter("main"))
+    assert "/join" in {a.get("href") for a in main.iter("a")}
 
 
 def test_a_text_nobody_wrote_has_a_page(client):

@@ -80,6 +80,11 @@ class Price(Base):
         """What the plan asks for at least."""
         return Money(self.amount_minor, self.currency)
 
+    @property
+    def a_year(self) -> Money:
+        """What twelve months of it cost."""
+        return self.amount * (12 if self.interval == "month" else 1)
+
 
 def describe_plan(
     slug: str,
@@ -164,12 +169,12 @@ def prices_of(plan: Plan, currency: str | None = None) -> list[Price]:
     return sorted(found, key=lambda p: INTERVALS.index(p.interval))
 
 
-def prices_by_plan(currency: str) -> dict[int, dict[str, Money]]:
-    """Plan id -> interval -> what it costs in this currency, in one query."""
+def prices_by_plan(currency: str) -> dict[int, dict[str, Price]]:
+    """Plan id -> interval -> its price in this currency for those who join now, in one query."""
     found = select(Price).where(Price.currency == currency, Price.is_open)
-    told: dict[int, dict[str, Money]] = {}
+    told: dict[int, dict[str, Price]] = {}
     for price in db.session.scalars(found):
-        told.setdefault(price.plan_id, {})[price.interval] = price.amount
+        told.setdefault(price.plan_id, {})[price.interval] = price
     return told
 
 

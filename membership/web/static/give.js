@@ -1,4 +1,4 @@
-// The page works without this. With it: the button says the sum, the fee follows the amount, one press is one gift.
+// The page works without this. With it: the button says the sum, the fee follows the amount, one press is one payment.
 (function () {
   'use strict';
   setTimeout(function () { // for browsers that know autofocus on fields alone
@@ -21,7 +21,7 @@
   }
   var waiting = document.querySelector('main[data-status=processing]');
   if (waiting) look(0);
-  var form = document.querySelector('form[data-rate]');
+  var form = document.querySelector('form[data-sample]');
   if (!form) return;
   var data = form.dataset, other = form.elements.other_amount, button = form.querySelector('button.go');
   var fee = document.getElementById('fee-text'), plain = button.textContent, chosen = null, sent = 0;
@@ -43,21 +43,24 @@
   }
   function picked(name) { return form.querySelector('[name=' + name + ']:checked'); }
   function amount() {
-    if (other.value.trim()) { var t = typed(); return t ? { minor: t, text: money(t) } : null; }
-    var radio = picked('amount');
-    return radio ? { minor: +radio.dataset.minor, text: radio.nextElementSibling.textContent.trim() } : null;
+    var price = picked('price'), radio = price || picked('amount');
+    if (other.value.trim()) { var t = typed(); return t && !(price && t < +price.dataset.minor) ? { minor: t, text: money(t) } : null; }
+    return radio ? { minor: +radio.dataset.minor, text: (price ? radio.nextElementSibling.firstElementChild : radio.nextElementSibling).textContent.trim() } : null;
   }
   function gross(minor) {
     var g = (minor + +data.fixed) * 1e8 / (1e8 - data.rate) / data.step;
     return Math.ceil(g - 1e-9) * data.step;
   }
   function say() {
-    var sum = amount(), interval = picked('interval');
+    var sum = amount(), interval = picked('interval'), price = picked('price'), text = sum && sum.text;
     if (!sum) { button.textContent = plain; return; }
-    var full = gross(sum.minor);
-    if (fee) fee.textContent = data.fee.replace('{fee}', money(full - sum.minor)).replace('{sum}', sum.text);
-    var text = form.elements.covers_fee.checked ? money(full) : sum.text;
-    if (interval) button.textContent = data[interval.value].replace('{sum}', text);
+    if (fee) {
+      var full = gross(sum.minor);
+      fee.textContent = data.fee.replace('{fee}', money(full - sum.minor)).replace('{sum}', sum.text);
+      if (form.elements.covers_fee.checked) text = money(full);
+    }
+    var often = interval ? interval.value : price && price.dataset.interval;
+    if (often) button.textContent = data[often].replace('{sum}', text);
   }
   other.addEventListener('input', function () {
     var radio = picked('amount');
