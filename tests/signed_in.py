@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pyotp
 
-from membership import clock, vault
+from membership import clock
 from membership.db import db
 from membership.domain import people, roles, signins
 from membership.domain.people import Person
@@ -34,15 +34,13 @@ def as_staff(client: Reader, role: Role | str = Role.ADMIN, *, email: str | None
 def staff(role: Role | str = Role.ADMIN, *, email: str | None = None) -> Person:
     """Somebody with a role and a second factor (SECRET)."""
     person = people.register(email or f"{Role(role)}@highland-dispatch.example", locale="en")
-    member = roles.grant(person, Role(role), by=None)
-    member.locked_secret, member.enrolled_at = vault.lock({"secret": SECRET}), clock.now()
-    db.session.flush()
+    roles.take_secret(roles.grant(person, Role(role), by=None), SECRET)
     return person
 
 
 def code(later: int = 0) -> str:
     """What the authenticator app shows now, or `later` codes on: each is taken once."""
-    return pyotp.TOTP(SECRET).at(int(time.time()), later)
+    return pyotp.TOTP(SECRET).at(int(time.time()) + 30 * later)
 
 
 def forget_confirmation(client: Reader, person: Person) -> None:

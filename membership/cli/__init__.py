@@ -8,10 +8,11 @@ from membership.cli.gifts import gifts
 from membership.cli.keys import keys
 from membership.cli.newsroom import newsroom
 from membership.cli.sandbox import sandbox
+from membership.cli.staff import staff
 from membership.cli.treasury import ledger
 from membership.cli.work import work
 
-COMMANDS = (db, demo, gifts, keys, ledger, newsroom, sandbox, work)
+COMMANDS = (db, demo, gifts, keys, ledger, newsroom, sandbox, staff, work)
 
 
 def register(app: Flask) -> None:

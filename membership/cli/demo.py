@@ -102,7 +102,9 @@ def _say_ready(port: int) -> None:
   The site         {site}/
   Give             {site}/give
   An article       {site}/demo/article
+  Sign in          {site}/sign-in   (the mail arrives below)
   Mails sent       {site}/demo/mailbox
+  The desk         {site}/staff/   (admin@highland-dispatch.example; then the code of: flask staff code)
   Pretend Stripe   http://localhost:{port + 1}/   (card 4242 4242 4242 4242, any later date, any code)
 
   Ctrl-C stops everything and keeps the data; make demo-reset forgets it.

@@ -9,12 +9,14 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+import pyotp
 from flask import current_app
 
 from membership import vault
 from membership.cli import newsroom, newsroom_file
 from membership.config import ROOT, environment
-from membership.db import db
+from membership.db import db, writing
+from membership.domain import people, roles
 from membership.domain.newsroom import find_newsroom
 
 SETTINGS = "demo.env"
@@ -56,8 +58,31 @@ def settings(instance: Path, port: int) -> dict[str, str]:
 
 def about(instance: Path, wanted: Mapping[str, str]) -> None:
     """instance/demo.json: where the demo stands and who its sample staff are."""
-    told = {"base_url": wanted["BASE_URL"], "sandbox_url": wanted["STRIPE_API_BASE"], "staff": []}
+    told = {
+        "base_url": wanted["BASE_URL"],
+        "sandbox_url": wanted["STRIPE_API_BASE"],
+        "staff": sample_staff(instance) or _new_staff(),
+    }
     _write(instance / ABOUT, json.dumps(told, indent=2) + "\n")
+
+
+def sample_staff(instance: Path) -> list[dict[str, str]]:
+    """The sample staff of this demo, with the secrets of their second factors; none before the first start."""
+    path = instance / ABOUT
+    found: list[dict[str, str]] = json.loads(path.read_text("utf-8"))["staff"] if path.exists() else []
+    return found
+
+
+def _new_staff() -> list[dict[str, str]]:
+    """One of each role, known by an address of the newsroom."""
+    return [
+        {
+            "email": f"{role.value}@highland-dispatch.example",
+            "role": role.value,
+            "totp_secret": pyotp.random_base32(),
+        }
+        for role in roles.Role
+    ]
 
 
 def database() -> None:
@@ -70,8 +95,19 @@ def database() -> None:
     command.upgrade(config, "head")
     if find_newsroom() is None:
         newsroom.described(newsroom_file.read(DATA, current_app.config["SETTINGS"]))
+    _employ(sample_staff(current_app.config["SETTINGS"].instance_path))
     db.session.remove()
     db.engine.dispose()
+
+
+def _employ(sample: list[dict[str, str]]) -> None:
+    """Give the sample staff their roles, once: what an administrator changes stays changed."""
+    with writing():
+        for one in sample:
+            person = people.register(one["email"], locale=current_app.config["SETTINGS"].locales[0])
+            if not roles.has_been_staff(person.id):
+                roles.take_secret(roles.grant(person, roles.Role(one["role"]), by=None), one["totp_secret"])
+        db.session.commit()
 
 
 def prepare(environ: Mapping[str, str]) -> None:

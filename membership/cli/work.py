@@ -54,6 +54,7 @@ def timetable(settings: Settings) -> list[Task]:
     """What happens by itself, and how often."""
     poll_every = timedelta(seconds=settings.poll_seconds)
     return [
+        Task("mail links to whoever signs in", timedelta(0), partial(_mail_links, settings), commits=False),
         Task("ask for missed events", poll_every, poll.poll, commits=False),
         Task(
             "ask again what Stripe left unanswered",
@@ -77,6 +78,16 @@ def timetable(settings: Settings) -> list[Task]:
         Task("forget dead mails", timedelta(hours=1), outbox.sweep),
         Task("forget counts", timedelta(hours=1), limits.sweep),
     ]
+
+
+def _mail_links(settings: Settings, now: datetime) -> None:
+    """Looked for in every round, since somebody sits and waits; nothing is locked while nobody does."""
+    waits = signins.is_waiting()
+    db.session.rollback()
+    if waits:
+        with writing():
+            signins.dispatch(settings, now)
+            db.session.commit()
 
 
 def _lapse(settings: Settings, now: datetime) -> int:

@@ -127,6 +127,11 @@ def find_staff(person_id: int) -> StaffMember | None:
     return member if member is not None and member.revoked_at is None else None
 
 
+def has_been_staff(person_id: int) -> bool:
+    """Whether this person has or ever had a role."""
+    return db.session.get(StaffMember, person_id) is not None
+
+
 def role_of(person_id: int) -> Role | None:
     """The role this person has now."""
     member = find_staff(person_id)
@@ -215,6 +220,14 @@ def enrol(token: str, person: Person, code: str, *, now: datetime, at: datetime)
     member.enrol_hash, member.enrol_until = None, None
     _record(audit.Tag.FACTOR_ENROLLED, person, person, now)
     return codes
+
+
+def take_secret(member: StaffMember, secret: str, *, now: datetime | None = None) -> StaffMember:
+    """Set up a second factor whose secret is known already: sample staff, whose secrets stand in a file."""
+    member.locked_secret, member.last_counter = vault.lock({"secret": secret}), None
+    member.enrolled_at = now or clock.now()
+    db.session.flush()
+    return member
 
 
 def check_code(person: Person, code: str, *, now: datetime, at: datetime) -> None:

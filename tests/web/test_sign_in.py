@@ -186,6 +186,12 @@ def test_known_and_unknown_addresses_are_answered_alike(app, mailbox):
     assert [message["To"] for message in mailbox] == [ANA]
 
 
+def test_the_worker_mails_in_its_next_round(app, client, stripe, mailbox):
+    ask(client)
+    assert app.test_cli_runner().invoke(args=["work", "--once"]).exit_code == 0
+    assert [message["To"] for message in mailbox] == [ANA]
+
+
 def test_the_worker_forgets_what_it_mailed(client):
     ask(client)
     row = db.session.scalars(select(SignIn)).one()

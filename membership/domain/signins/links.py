@@ -111,7 +111,11 @@ def dispatch(settings: Settings, now: datetime | None = None) -> int:
 
 
 def _dispatch(asked: SignIn, settings: Settings, now: datetime) -> bool:
-    told = vault.unlock(asked.locked or b"")
+    try:
+        told = vault.unlock(asked.locked or b"")
+    except vault.WrongKey:  # locked with a key that is gone: whoever it was asks again
+        asked.sent_at, asked.locked = now, None
+        return False
     person = db.session.scalar(select(Person).where(Person.email_key == asked.email_key))
     asked.sent_at, asked.locked = now, vault.lock({"masked": vault.mask(told["email"])})
     if person is None or now >= asked.expires_at:
