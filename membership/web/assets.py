@@ -6,10 +6,10 @@ from pathlib import Path
 
 from flask import Blueprint, Response, abort, request
 
-from membership.web import locales
+from membership.web import locales, style
 
 FOLDER = Path(__file__).parent / "static"
-FILES = {"give.js": "text/javascript"}
+FILES = {"give.js": "text/javascript", "desk.js": "text/javascript", "staff.css": "text/css"}
 
 bp = Blueprint("assets", __name__)
 
@@ -17,6 +17,8 @@ bp = Blueprint("assets", __name__)
 @cache
 def _content(name: str) -> tuple[bytes, str]:
     body = (FOLDER / name).read_bytes()
+    if name.endswith(".css"):
+        body = style.small(body.decode()).encode()
     return body, hashlib.sha256(body).hexdigest()[:12]
 
 

@@ -47,13 +47,8 @@ def page_of(
 
 def _done(rows: list[Record]) -> list[Done]:
     subjects = {row.subject_id for row in rows if row.subject_type == "person"}
-    ids = dict(
-        db.session.execute(select(Person.reference, Person.id).where(Person.reference.in_(subjects)))
-        .tuples()
-        .all()
-        if subjects
-        else []
-    )
+    known = select(Person.reference, Person.id).where(Person.reference.in_(subjects))
+    ids: dict[str, int] = dict(db.session.execute(known).all()) if subjects else {}
     people = named([*(row.by_id for row in rows), *ids.values()])
     return [
         Done(

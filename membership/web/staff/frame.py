@@ -1,0 +1,80 @@
+"""What stands around every page of the desk: where one can go from here, who one is, what waits."""
+
+from dataclasses import dataclass
+
+from flask import current_app, request, session, url_for
+from flask_babel import gettext
+from flask_login import current_user
+
+from membership.domain import reports
+from membership.domain.reports import names
+from membership.domain.roles import Ability, Role
+from membership.errors import N_
+from membership.web.staff import access
+
+PLACES = (
+    ("staff.home", N_("Desk"), Ability.SEE),
+    ("staff.review", N_("Review"), Ability.REVIEW),
+    ("staff.people", N_("People"), Ability.SEE),
+    ("staff.payments", N_("Payments"), Ability.SEE),
+    ("staff.events", N_("Events"), Ability.SEE_EVENTS),
+    ("staff.audit", N_("Audit"), Ability.AUDIT),
+    ("staff.setup", N_("Setup"), Ability.SETUP),
+)
+ROLES = {
+    Role.VIEWER: N_("viewer"),
+    Role.SUPPORT: N_("support"),
+    Role.TREASURER: N_("treasurer"),
+    Role.ADMIN: N_("admin"),
+    Role.AUDITOR: N_("auditor"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the desk's menu; `waits` is how much waits there."""
+
+    label: str
+    path: str
+    is_here: bool
+    waits: int = 0
+
+
+def tell(words: str) -> None:
+    """Have the next page say this, once."""
+    session["told"] = words
+
+
+def path_of(reference: str) -> str:
+    """The page of one person."""
+    return f"{url_for('staff.home')}people/{reference}"
+
+
+def around() -> dict[str, object]:
+    """For the templates: `places`, `me`, `my_role`, what is to be told, and where a person's page is."""
+    if not current_user.is_authenticated:
+        return {}
+    told = session.pop("told", "")
+    return {"places": _places(), "me": _me(), "my_role": _role(), "told": told, "person_path": path_of}
+
+
+def _places() -> list[Place]:
+    found = []
+    for endpoint, label, ability in PLACES:
+        if endpoint in current_app.view_functions and access.may(ability):
+            path = url_for(endpoint)
+            inside = f"{request.script_root}{request.path}"
+            is_here = inside == path if endpoint == "staff.home" else f"{inside}/".startswith(f"{path}/")
+            waits = reports.desk.held() if ability is Ability.REVIEW else 0
+            found.append(Place(gettext(label), path, is_here, waits))
+    return found
+
+
+def _me() -> str:
+    """The name of whoever is here, or the short code where it stays sealed."""
+    person = access.person()
+    return names.name_in(person.sealed_identity) or reports.code_of(person.id)
+
+
+def _role() -> str:
+    return gettext(ROLES[current_user.role]) if current_user.role in ROLES else ""
