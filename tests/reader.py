@@ -37,7 +37,7 @@ class Reader(FlaskClient):
             response = contextvars.Context().run(super().open, *args, **kwargs)
         self.page = None
         if response.mimetype == "text/html" and response.data and response.status_code != 304:
-            self.page = read(text_of(response), framed=response.request.path.startswith("/embed/"))
+            self.page = read(text_of(response), framed="/embed/" in response.request.path)
         return response
 
     def field(self, name: str) -> str:

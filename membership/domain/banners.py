@@ -1,5 +1,6 @@
 """What leads readers to join: the words and colours of the embedded banner, and a drive with a goal in members."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,6 +18,7 @@ STEP = 10
 """The count that is shown moves by this many people, so that one who joins or leaves is never seen."""
 EVERY = timedelta(days=1)
 COLOURS = {"accent": "#9b1b38", "paper": "#faf7f0", "ink": "#1c1a16"}
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
 MEMBERS = (MembershipStatus.ACTIVE, MembershipStatus.PAST_DUE, MembershipStatus.PAUSED)
 
 
@@ -85,7 +87,10 @@ def line(locale: str) -> BannerLine | None:
 def colours() -> dict[str, str]:
     """Accent, paper and ink of the banner: the newsroom's, else those of our own pages."""
     house = newsroom.find_newsroom()
-    return COLOURS | (house.colours if house else {})
+    said = house.colours if house else {}
+    return {
+        name: said[name] if _COLOUR.fullmatch(said.get(name, "")) else own for name, own in COLOURS.items()
+    }
 
 
 def describe(

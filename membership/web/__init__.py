@@ -14,6 +14,7 @@ from membership.config import Settings
 from membership.web import (
     assets,
     demo,
+    embed,
     give,
     guards,
     hooks,
@@ -47,6 +48,7 @@ BLUEPRINTS = (
     (sign_in.bp, "signers"),
     (factor.bp, "signers"),
     (staff.bp, "staff"),
+    (embed.bp, "embeds"),
     (demo.bp, "demo-readers"),
     (demo.mails, "demo"),
     (hooks.bp, "hooks"),

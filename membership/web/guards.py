@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORM_BYTES = 64 * 1024
 HOOK_BYTES = 1024 * 1024
 DEMO_MODES = ("demo", "test")
+NOT_FRAMED = ("Content-Security-Policy", "Cross-Origin-Opener-Policy")
 SHARED_SECOND = "public, max-age=1, stale-while-revalidate=30"
 
 
@@ -35,6 +36,8 @@ class Guard:
     cookies: bool = False
     most_bytes: int = FORM_BYTES
     demo_only: bool = False
+    framed: bool = False
+    """Whether other sites may frame it; such a page brings a policy of its own."""
     needs: str = ""
     """The kind of session without which nobody enters: member or staff."""
 
@@ -47,6 +50,7 @@ GUARDS = {
     "signers": Guard("no-store", cookies=True),  # on their way in
     "members": Guard("no-store", cookies=True, needs="member"),
     "staff": Guard("no-store", cookies=True, needs="staff"),
+    "embeds": Guard("public, max-age=60, stale-while-revalidate=600", framed=True),
     "demo-readers": Guard(SHARED_SECOND, demo_only=True),
     "demo": Guard("no-store", demo_only=True),
     "assets": Guard("public, max-age=31536000, immutable", localised=False),
@@ -115,7 +119,9 @@ def dress(response: Response) -> Response:
     """After every request: the headers of this audience."""
     here = guard()
     headers = response.headers
-    headers.extend(current_app.extensions["pressfund.headers"])
+    usual = current_app.extensions["pressfund.headers"]
+    is_framed = here.framed and "Content-Security-Policy" in headers
+    headers.extend([pair for pair in usual if not is_framed or pair[0] not in NOT_FRAMED])
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = here.cache if response.status_code < 400 else "no-store"
     if here.cache.startswith("public") and response.status_code == 200:
