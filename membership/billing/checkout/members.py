@@ -47,6 +47,8 @@ def come_back(membership: Membership, *, now: datetime | None = None) -> Outcome
         if membership.ends_at is None and membership.ended_by is None:
             db.session.commit()
             return Outcome.AGREED
+        if memberships.find_other(membership) is not None:
+            raise Conflict(N_("You have joined again meanwhile, and one membership is enough."))
         membership.ended_by = None
         _record(audit.Tag.MEMBERSHIP_RETURNED, membership, now=now)
         return _update(membership, "ends", {"cancel_at_period_end": False}, now)

@@ -92,21 +92,22 @@ def _begin(membership: Membership, arrival: Arrival, settings: Settings, now: da
     _notice_double(membership, arrival, settings, now)
 
 
+def find_other(membership: Membership) -> Membership | None:
+    """Another paid membership of the same person that goes on and is not going to end."""
+    going = select(Membership).where(
+        Membership.person_id == membership.person_id,
+        Membership.id != membership.id,
+        Membership.kind == Kind.PAID,
+        Membership.status.in_(LIVE_STATUSES),
+        Membership.doubled_at.is_(None),
+        Membership.ends_at.is_(None),
+    )
+    return db.session.scalar(going.order_by(Membership.id).limit(1))
+
+
 def _notice_double(membership: Membership, arrival: Arrival, settings: Settings, now: datetime) -> None:
     """A second paid membership of one address: its owner and staff are told; it ends unless one of them keeps it."""
-    other = db.session.scalar(
-        select(Membership)
-        .where(
-            Membership.person_id == membership.person_id,
-            Membership.id != membership.id,
-            Membership.kind == Kind.PAID,
-            Membership.status.in_(LIVE_STATUSES),
-            Membership.doubled_at.is_(None),
-            Membership.ends_at.is_(None),
-        )
-        .order_by(Membership.id)
-        .limit(1)
-    )
+    other = find_other(membership)
     if other is None or not membership.is_live:
         return
     membership.doubled_at = now
