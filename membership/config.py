@@ -65,6 +65,7 @@ class Settings:
     mail_url: str
     mail_from: str
     staff_mail: str
+    bounce_mailbox: str | None
     ledger_currency: str
     currencies: tuple[str, ...]
     fee_formula: FeeFormula
@@ -171,6 +172,7 @@ class _Reader:
             mail_url=self.text("MAIL_URL", _demo(mode, "file:")),
             mail_from=mail_from,
             staff_mail=self.text("STAFF_MAIL", mail_from),
+            bounce_mailbox=self.read("BOUNCE_MAILBOX", mailbox_url, None, ""),
             ledger_currency=self.read("LEDGER_CURRENCY", _currency, "EUR"),
             currencies=currencies,
             fee_formula=self.read("FEE_FORMULA", FeeFormula.parse, FeeFormula.parse("0%+0")),
@@ -230,6 +232,22 @@ def key_bytes(text: str) -> bytes:
     if len(key) != 32:
         raise ValueError("a key is 32 bytes in base64url; flask keys new makes them")
     return key
+
+
+def mailbox_url(text: str) -> str:
+    """The address of a mailbox. What is wrong with it is told without repeating it: it may hold a password."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("it is no address") from None
+    if parts.scheme not in ("maildir", "mbox", "imap", "imaps"):
+        raise ValueError("it begins with maildir:, mbox:, imap:// or imaps://")
+    if parts.scheme.startswith("imap") and not (parts.hostname and parts.username and parts.password):
+        raise ValueError("imaps://user:password@host/INBOX is needed, with % for special characters")
+    if not parts.scheme.startswith("imap") and not parts.path.startswith("/"):
+        raise ValueError("a full path is needed: maildir:/var/mail/bounces")
+    return text
 
 
 def _demo(mode: str, value: str) -> str | None:

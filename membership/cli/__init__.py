@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from membership.cli.bounces import bounces
 from membership.cli.database import db
 from membership.cli.demo import demo
 from membership.cli.gifts import gifts
@@ -12,7 +13,7 @@ from membership.cli.staff import staff
 from membership.cli.treasury import ledger
 from membership.cli.work import work
 
-COMMANDS = (db, demo, gifts, keys, ledger, newsroom, sandbox, staff, work)
+COMMANDS = (bounces, db, demo, gifts, keys, ledger, newsroom, sandbox, staff, work)
 
 
 def register(app: Flask) -> None:

@@ -31,6 +31,7 @@ from membership.domain import (
     signins,
     transfers,
 )
+from membership.mail import bounces
 
 IDLE = 0.3  # seconds to sleep when there was nothing to do
 FAILED = 1.0  # seconds to rest after a round in which something failed
@@ -77,7 +78,20 @@ def timetable(settings: Settings) -> list[Task]:
         Task("forget transfers that never came", timedelta(hours=1), transfers.purge_stale),
         Task("forget dead mails", timedelta(hours=1), outbox.sweep),
         Task("forget counts", timedelta(hours=1), limits.sweep),
+        *_returned_mail(settings),
     ]
+
+
+def _returned_mail(settings: Settings) -> list[Task]:
+    url = settings.bounce_mailbox
+    if url is None:
+        return []
+    read = partial(_read_returned, url)
+    return [Task("read mail that came back", timedelta(minutes=10), read, commits=False)]
+
+
+def _read_returned(url: str, now: datetime) -> None:
+    bounces.read(url, now)
 
 
 def _mail_links(settings: Settings, now: datetime) -> None:

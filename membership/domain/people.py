@@ -137,6 +137,14 @@ def person_of(person_id: int) -> Person:
     return db.session.get_one(Person, person_id)
 
 
+def note_bounced(email_key: str, now: datetime | None = None) -> Person | None:
+    """Note that mail to this address came back for good; the person of it, if we know one."""
+    person = db.session.scalar(select(Person).where(Person.email_key == email_key))
+    if person is not None:
+        person.bounced_at = person.bounced_at or now or clock.now()
+    return person
+
+
 def forget_if_alone(person_id: int | None, *, now: datetime | None = None) -> None:
     """Erase a guest whom no row of any table needs any more; whoever has signed in stays."""
     person = db.session.get(Person, person_id, with_for_update=True, populate_existing=True)
