@@ -1,14 +1,19 @@
-"""Pages under load: from the page cache, a 304, and the gift form, each against hello in the same app."""
+"""Pages under load: from the page cache, a 304, and the forms, each against hello in the same app."""
 
 from typing import Any
 
 from bench.figures import Row, against, rounds
 from bench.load import Gun, get
 from bench.servers import Server
-from bench.world import SLUG, World
+from bench.world import PLAN, SLUG, World
 
-FORM = f"/fundraisers/{SLUG}/give"
-PAGES = {"home": "/", "fundraiser": f"/fundraisers/{SLUG}"}
+PAGES = {
+    "home": "/",
+    "fundraiser": f"/fundraisers/{SLUG}",
+    "plans": "/join",
+    "banner": "/embed/banner",
+}
+FORMS = {"gift form": f"/fundraisers/{SLUG}/give", "join form": f"/join/{PLAN}"}
 LONGEST = 55  # seconds for all rounds
 HELLO, BARE = "/bench/hello", "/bare/hello"
 
@@ -38,15 +43,14 @@ def _shots() -> dict[str, dict[str, Any]]:
     for name, path in PAGES.items():
         shots[f"{name} 200"] = {"request": get(path)}
         shots[f"{name} 304"] = {"request": get(path, {"If-None-Match": "*"}), "status": 304}
-    shots["form"] = {"request": get(FORM)}
-    return shots
+    return shots | {name: {"request": get(path)} for name, path in FORMS.items()}
 
 
 def _rows(found: dict[str, list[dict[str, Any]]]) -> list[Row]:
     rows = []
     for name, label, reach in (
         *((f"{page} {status}", f"{page} page {status}", 0.6) for page in PAGES for status in (200, 304)),
-        ("form", "gift form", 0.15),
+        *((form, form, 0.15) for form in FORMS),
     ):
         rows.append(_against_hello(found, name, label, reach))
     told = "what the app's own layers leave of a bare Flask app's hello"

@@ -5,11 +5,12 @@ import socket
 
 from bench.figures import Row
 from bench.load import get
-from bench.rows_pages import FORM, PAGES
+from bench.rows_pages import FORMS, PAGES
 from bench.servers import Server
 from bench.world import World
 
 KB = 14.0
+BANNER_KB = 4.0
 LOCALES = ("en", "ka")
 LOADED = re.compile(
     rb"""<(?:script[^>]*\ssrc|img[^>]*\ssrc|link[^>]*rel="?stylesheet"?[^>]*\shref)="([^"]+)"""
@@ -22,13 +23,17 @@ def measure(world: World) -> list[Row]:
         "home": PAGES["home"],
         "article": "/demo/article",
         "fundraiser": PAGES["fundraiser"],
-        "gift form": FORM,
+        "plans": PAGES["plans"],
+        **FORMS,
+        "sign-in": "/sign-in",
     }
     environment = world.environment(world.fresh("sqlite"), MODE="test", STRIPE_SECRET_KEY="sk_test_bench",
                                     BASE_URL="http://127.0.0.1:8000")  # fmt: skip
     words = world.story_words(LOCALES)
     with Server("wsgi:app", environment, workers=1) as server:
-        return [_row(server.port, name, path, words) for name, path in pages.items()]
+        banner = _row(server.port, "banner", PAGES["banner"], words)
+        banner.reach = BANNER_KB
+        return [*(_row(server.port, name, path, words) for name, path in pages.items()), banner]
 
 
 def _row(port: int, name: str, path: str, words: dict[str, int]) -> Row:

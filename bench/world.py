@@ -22,6 +22,7 @@ from tests import databases, postgres_server
 
 KINDS = databases.KINDS
 SLUG = "small-newsrooms"
+PLAN = "reader"
 WEBHOOK_SECRET = "whsec_bench"
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 
