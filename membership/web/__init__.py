@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from membership.config import Settings
 from membership.web import (
+    account,
     assets,
     demo,
     embed,
@@ -23,6 +24,7 @@ from membership.web import (
     leave,
     locales,
     machines,
+    perks,
     public,
     refusals,
     sessions,
@@ -33,6 +35,7 @@ from membership.web import (
     thanks,
     transfer,
     view,
+    withdraw,
 )
 from membership.web.pagecache import PageCache
 from membership.web.staff import factor
@@ -45,6 +48,9 @@ BLUEPRINTS = (
     (thanks.bp, "givers-own"),
     (leave.bp, "leavers"),
     (keep_email.bp, "leavers"),
+    (withdraw.bp, "leavers"),
+    (account.bp, "members"),
+    (perks.bp, "members"),
     (sign_in.bp, "signers"),
     (factor.bp, "signers"),
     (staff.bp, "staff"),

@@ -9,7 +9,7 @@ from membership.domain import memberships, plans
 from membership.domain.memberships import MembershipStatus
 from membership.domain.plans import Perk, PerkKind
 from membership.errors import N_, NotFound
-from membership.web import locales, presses, refusals, sheets, view
+from membership.web import locales, offer, presses, refusals, sheets, view
 from membership.web.account import mine
 
 bp = Blueprint("perks", __name__)
@@ -43,7 +43,7 @@ def _closed_page(perk: Perk) -> Response:
     here = locales.locale()
     live = memberships.live_of(mine.person().id)
     current = next((one for one in live if one.amount is not None), None)
-    prices = plans.prices_by_plan((current.currency if current else None) or view.settings().currencies[0])
+    currency = (current.currency if current else None) or view.settings().currencies[0]
     opening = plans.plans_with(perk)
     own = [one for one in live if one.plan_id in {plan.id for plan in opening}]
     return sheets.page(
@@ -53,7 +53,7 @@ def _closed_page(perk: Perk) -> Response:
         late=next((one for one in own if one.status is MembershipStatus.PAST_DUE), None),
         paused=next((one for one in own if one.status is MembershipStatus.PAUSED), None),
         current=current if current and current.status is MembershipStatus.ACTIVE else None,
-        offers=[(plan, plan.words(here), prices.get(plan.id, {})) for plan in opening if plan.is_open],
+        tiers=[offer.tier_of(plan, currency) for plan in opening if plan.is_open],
     )
 
 

@@ -6,6 +6,7 @@ The figures travel signed in the second form, with the moment they were reckoned
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from flask import Response, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -18,7 +19,6 @@ from membership.db import db
 from membership.domain import plans
 from membership.domain.memberships import Membership
 from membership.domain.plans import Plan, PlanWords
-from membership.errors import DomainError
 from membership.money import Money
 from membership.web import locales, presses, sheets, view
 from membership.web.account import mine
@@ -132,7 +132,7 @@ def _shown(membership: Membership, wish: Wish, *, says: str = "") -> Response:
     )
     agreed = [
         membership.reference, wish.plan.slug, wish.interval, wish.amount.minor, wish.amount.currency,
-        preview.proration_at, membership.plan_id, membership.interval,
+        preview.proration_at, *_now_it_is(membership),
     ]  # fmt: skip
     return sheets.page(
         "account/plan_preview.html",
@@ -151,39 +151,46 @@ def _signer() -> URLSafeSerializer:
 
 def _agree() -> ResponseReturnValue:
     """Change it as it was shown. Figures that are old, or were reckoned from another plan, are shown anew."""
-    membership = mine.membership()
-    try:
-        reference, slug, interval, minor, currency, at, from_plan, from_interval = _signer().loads(
-            request.form["agreed"]
-        )
-    except (BadData, ValueError, TypeError):
+    membership, agreed = mine.membership(), _read(request.form["agreed"])
+    if agreed is None or agreed[0] != membership.reference:
         return _page(422, says="again")
+    _reference, slug, interval, minor, currency, at, *before = agreed
     wish = Wish(plans.get_plan(slug), interval, Money(minor, currency))
-    if reference != membership.reference:
-        return _page(422, says="again")
     if _is_same(membership, wish):  # the same press again, or another tab
         return redirect(url_for(".front"), 303)
+    offer = _offers(membership).get(f"{slug}-{interval}")
+    if offer is None or wish.amount < offer.amount:
+        gone = gettext("This plan is not offered at that price any more. Nothing was changed.")
+        return _page(422, general=[gone])
     is_old = clock.now().timestamp() - at > HOLDS.total_seconds()
-    if is_old or (membership.plan_id, membership.interval) != (from_plan, from_interval):
+    if is_old or before != _now_it_is(membership):
         return _shown(membership, wish, says="old")
+    return _change(membership, wish, at)
+
+
+def _read(text: str) -> list[Any] | None:
+    """What was signed with the figures; None when it was not us."""
     try:
-        outcome = checkout.change(
-            membership,
-            plan=wish.plan,
-            amount=wish.amount,
-            interval=wish.interval,
-            proration_at=at,
-            now=clock.now(),
-        )
-    except checkout.Declined as error:
-        db.session.rollback()
-        return _page(422, general=_declined(error))
+        agreed: list[Any] = _signer().loads(text)
+    except BadData:
+        return None
+    return agreed
+
+
+def _now_it_is(membership: Membership) -> list[Any]:
+    return [membership.plan_id, membership.interval, membership.amount_minor]
+
+
+def _change(membership: Membership, wish: Wish, at: int) -> ResponseReturnValue:
+    outcome = checkout.change(
+        membership,
+        plan=wish.plan,
+        amount=wish.amount,
+        interval=wish.interval,
+        proration_at=at,
+        now=clock.now(),
+    )
     db.session.commit()
     presses.follow(membership)
     mine.note("changed" if outcome is checkout.Outcome.AGREED else "noted")
     return redirect(url_for(".front"), 303)
-
-
-def _declined(error: DomainError) -> list[str]:
-    """The bank said no; nothing was changed."""
-    return [view.sentence(error)]

@@ -5,8 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from membership import clock
 from membership.db import db
-from membership.domain import donations, fundraisers, memberships, plans
-from membership.web import locales, presses, sheets, view
+from membership.domain import donations, fundraisers, memberships
+from membership.web import locales, offer, presses, sheets
 from membership.web.account import mine
 from membership.web.forms.account import LanguageForm
 from membership.web.standing import Standing, perks_open_to
@@ -31,28 +31,12 @@ def page(status: int = 200, *, says: str = "", general: list[str] | None = None)
         ended=ended[0] if ended and not going else None,
         perks=perks_open_to(person.id),
         gifts=[(gift, fundraiser.words(locales.locale())) for gift, fundraiser in running],
-        offers=_offers() if not going else [],
+        tiers=[] if going else offer.of("", locales.locale()).tiers,
         did=mine.noted(),
         says=says,
         general=general or [],
         now=clock.now(),
     )
-
-
-def _offers() -> list[dict[str, object]]:
-    """What joining would open, for somebody who is no member."""
-    here = locales.locale()
-    opened = plans.perks_by_plan()
-    prices = plans.prices_by_plan(view.settings().currencies[0])
-    return [
-        {
-            "slug": plan.slug,
-            "words": plan.words(here),
-            "prices": prices.get(plan.id, {}),
-            "perks": [perk.words(here) for perk in opened.get(plan.id, [])],
-        }
-        for plan in plans.open_plans()
-    ]
 
 
 @bp.get("/account")
@@ -63,10 +47,13 @@ def front() -> Response:
 
 def _language_page(status: int = 200, *, says: str = "", general: list[str] | None = None) -> Response:
     spoken = [(code, locales.name_of(code)) for code in locales.known()]
+    form = LanguageForm(request.form or None, data={"language": mine.person().locale})
+    if status == 422:
+        form.validate()
     return sheets.page(
         "account/language.html",
         status,
-        form=LanguageForm(request.form or None, data={"language": mine.person().locale}),
+        form=form,
         spoken=spoken,
         says=says,
         general=general or [],

@@ -1,7 +1,6 @@
 """Leaving, coming back, pausing, withdrawing, keeping: each one page and one button, and nobody is asked twice."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,7 +9,7 @@ from membership import clock
 from membership.billing import checkout
 from membership.billing.checkout import Outcome
 from membership.db import db
-from membership.domain import memberships
+from membership.domain import memberships, payments
 from membership.domain.memberships import Membership
 from membership.web import presses, sheets
 from membership.web.account import front, mine
@@ -35,8 +34,9 @@ def _done(what: str, outcome: Outcome | None = Outcome.AGREED) -> ResponseReturn
 
 
 def _leave_page(status: int = 200, *, says: str = "", general: list[str] | None = None) -> Response:
-    standing = Standing.of(mine.membership())
-    form = ReasonForm(request.form)
+    standing, form = Standing.of(mine.membership()), ReasonForm(request.form)
+    if status == 422:
+        form.validate()
     return sheets.page(
         "account/leave.html", status, standing=standing, form=form, says=says, general=general or []
     )
@@ -95,6 +95,8 @@ def keep() -> ResponseReturnValue:
 
 def _pause_page(status: int = 200, *, says: str = "", general: list[str] | None = None) -> Response:
     form = PauseForm(request.form or None, data={"months": MONTHS[0]})
+    if status == 422:
+        form.validate()
     standing = Standing.of(mine.membership())
     return sheets.page(
         "account/pause.html", status, standing=standing, form=form, says=says, general=general or []
@@ -105,7 +107,7 @@ def _pause_page(status: int = 200, *, says: str = "", general: list[str] | None 
 def pause() -> ResponseReturnValue:
     """For how long?"""
     found = mine.chosen()
-    return _pause_page() if found is not None and Standing.of(found).may_change else _home()
+    return _pause_page() if found is not None and Standing.of(found).may_pause else _home()
 
 
 @bp.post("/account/pause")
@@ -117,7 +119,7 @@ def do_pause() -> ResponseReturnValue:
         form = PauseForm(request.form)
         if not form.validate():
             return _pause_page(422)
-        if not Standing.of(membership).may_change:
+        if not Standing.of(membership).may_pause:
             return _home()
         return _done("paused", checkout.skip(membership, months=int(form.months.data or 1), now=clock.now()))
 
@@ -126,7 +128,14 @@ def do_pause() -> ResponseReturnValue:
 
 def _withdraw_page(status: int = 200, *, says: str = "", general: list[str] | None = None) -> Response:
     standing = Standing.of(mine.membership())
-    return sheets.page("account/withdraw.html", status, standing=standing, says=says, general=general or [])
+    return sheets.page(
+        "account/withdraw.html",
+        status,
+        standing=standing,
+        payments=payments.payments_of(membership_id=standing.membership.id),
+        says=says,
+        general=general or [],
+    )
 
 
 @bp.get("/account/withdraw")
@@ -141,12 +150,8 @@ def do_withdraw() -> ResponseReturnValue:
 
     def act() -> ResponseReturnValue:
         membership, now = mine.membership(), clock.now()
-        if not _may(membership, now):
+        if not memberships.may_withdraw(membership, now):
             return _home() if not membership.is_live else _withdraw_page(409)
         return _done("withdrawn", checkout.withdraw(membership, now=now))
 
     return presses.press(_withdraw_page, act)
-
-
-def _may(membership: Membership, now: datetime) -> bool:
-    return memberships.may_withdraw(membership, now)

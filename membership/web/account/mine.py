@@ -5,7 +5,8 @@ What belongs to another is answered like what does not exist, and it is on recor
 
 from typing import Protocol
 
-from flask import Blueprint, Response, request, session
+from flask import Blueprint, Response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 
 from membership import clock
 from membership.db import db, writing
@@ -86,11 +87,21 @@ def chosen() -> Membership | None:
     return here if here is not None and here.is_live else None
 
 
+class Over(NotFound):
+    """What the page is about has ended, or never was."""
+
+
+@bp.errorhandler(Over)
+def show_what_is(_error: Over) -> ResponseReturnValue:
+    """An old page, another tab: the account's first page tells how it stands now."""
+    return redirect(url_for(".front"), 303)
+
+
 def membership() -> Membership:
-    """The same; NotFound when nothing goes on."""
+    """The same; where nothing goes on, the account's first page says so."""
     found = chosen()
     if found is None:
-        raise NotFound(N_("There is no membership that goes on."))
+        raise Over(N_("There is no membership that goes on."))
     return found
 
 
