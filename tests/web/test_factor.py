@@ -223,6 +223,21 @@ def test_grave_actions_ask_for_the_factor_again(desk):
     assert desk.post("/staff/-refund", data={"code": typed}).status_code == 422
 
 
+def test_being_seen_keeps_the_desk_open_until_the_day_is_over(desk):
+    as_staff(desk)
+    for _ in range(14):
+        assert desk.get("/staff/-refund").status_code in (200, 422)
+        wait(50 * 60)
+    wait(30 * 60)
+    assert desk.get("/staff/-refund").location == "/staff/factor?next=/staff/-refund"
+
+
+def test_every_page_of_the_desk_names_its_ability(app):
+    behind = {name for name, guard in app.extensions["pressfund.guards"].items() if guard.needs == "staff"}
+    pages = [rule.endpoint for rule in app.url_map.iter_rules() if rule.endpoint.split(".")[0] in behind]
+    assert [page for page in pages if not hasattr(app.view_functions[page], "ability")] == []
+
+
 def test_the_abilities_as_they_are_written_down():
     assert ABILITIES[Role.ADMIN] == set(Ability)
     assert (

@@ -25,7 +25,7 @@ CODE_LETTERS = 8
 KEPT = timedelta(days=1)
 BATCH = 50
 
-UNKNOWN = N_("There is no such link. Perhaps it was cut in two by the mail program.")
+UNKNOWN = N_("Perhaps it was cut in two by the mail program. Copy all of it, or ask for a new one.")
 USED = N_("This was used already: a link and its code let you in once.")
 OVER = N_(
     "This is over: a link and its code are good for ten minutes, and only the newest ones you asked for."
