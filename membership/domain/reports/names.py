@@ -53,6 +53,15 @@ def name_in(sealed: bytes | None) -> str | None:
         return None
 
 
+def called(person: Person) -> str:
+    """What to call somebody of the staff: the name, else how their address begins, else the code."""
+    try:
+        told = vault.open_sealed(person.sealed_identity or b"")
+    except (NoPrivateKey, WrongKey):
+        return code_of(person.id)
+    return str(told.get("name") or str(told.get("email") or "").partition("@")[0])
+
+
 def named(ids: Iterable[int | None]) -> dict[int, Named]:
     """These people by their row, in one query."""
     wanted = {one for one in ids if one is not None}

@@ -55,7 +55,13 @@ def around() -> dict[str, object]:
     if not current_user.is_authenticated:
         return {}
     told = session.pop("told", "")
-    return {"places": _places(), "me": _me(), "my_role": _role(), "told": told, "person_path": path_of}
+    return {
+        "places": _places(),
+        "me": names.called(access.person()),
+        "my_role": _role(),
+        "told": told,
+        "person_path": path_of,
+    }
 
 
 def _places() -> list[Place]:
@@ -68,12 +74,6 @@ def _places() -> list[Place]:
             waits = reports.desk.held() if ability is Ability.REVIEW else 0
             found.append(Place(gettext(label), path, is_here, waits))
     return found
-
-
-def _me() -> str:
-    """The name of whoever is here, or the short code where it stays sealed."""
-    person = access.person()
-    return names.name_in(person.sealed_identity) or reports.code_of(person.id)
 
 
 def _role() -> str:
