@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from membership.cli.backup import backup
 from membership.cli.bounces import bounces
 from membership.cli.database import db
 from membership.cli.demo import demo
@@ -13,7 +14,7 @@ from membership.cli.staff import staff
 from membership.cli.treasury import ledger
 from membership.cli.work import work
 
-COMMANDS = (bounces, db, demo, gifts, keys, ledger, newsroom, sandbox, staff, work)
+COMMANDS = (backup, bounces, db, demo, gifts, keys, ledger, newsroom, sandbox, staff, work)
 
 
 def register(app: Flask) -> None:
