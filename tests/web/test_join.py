@@ -4,11 +4,12 @@ import pytest
 from sqlalchemy import func, select
 
 from membership.db import db
-from membership.domain import banners, plans
-from membership.domain.memberships import Membership
+from membership.domain import banners, memberships, plans
+from membership.domain.memberships import Join, Membership, MembershipStatus
 from membership.web import brakes, guards
 from tests import make
 from tests.journeys.donor import control as knob
+from tests.signed_in import as_member
 from tests.web.visitor import beside, control, text, title, tokens, value
 
 FORM = "/join/reader"
@@ -220,3 +221,20 @@ def test_another_browser_learns_nothing_of_it(app, client, stripe):
     other.get(f"{FORM}?cancelled={made.reference}")
     assert "You came back" not in text(other)
     assert control(other, "price").get("checked") is None
+
+
+def test_whoever_pays_already_is_offered_the_change_instead(client):
+    as_member(client, make.person())
+    assert client.get(FORM).status_code == 200
+    assert value(client, "email") == ""
+    told = tokens(client, FORM) | GOOD
+    plan = plans.get_plan("reader")
+    price = plans.find_price(plan, "month", "EUR")
+    wish = Join(
+        attempt="one", plan=plan, price=price, amount=price.amount, email="ana@example.org", locale="en"
+    )
+    memberships.join(wish, settings=make.settings()).status = MembershipStatus.ACTIVE
+    assert client.get(FORM).status_code == 200
+    assert "/account/plan" in {a.get("href") for a in client.page.iter("a")}
+    assert client.post(FORM, data=told).status_code == 422
+    assert joined() == 1
