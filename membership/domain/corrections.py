@@ -72,16 +72,9 @@ def propose(
     """
     now = now or clock.now()
     new_key, clean = vault.email_key(new_email), vault.clean_email(new_email)
-    if person.erased_at is not None:
-        raise Conflict(N_("This person has been erased."))
-    if new_key == person.email_key:
-        raise Invalid(N_("This is the address we have already."), field="email")
-    _refuse_if_taken(new_key)
-    db.session.refresh(person, with_for_update=True)
-    if (waiting := open_of(person)) is not None:
-        if waiting.new_email_key == new_key:
-            return waiting
-        raise Conflict(N_("Another correction is waiting. Decide that one first."))
+    waiting = _may_propose(person, new_key)
+    if waiting is not None:
+        return waiting
     token = secrets.token_urlsafe(24)
     correction = Correction(
         reference=new_reference(),
@@ -96,21 +89,51 @@ def propose(
     )
     db.session.add(correction)
     db.session.flush()
+    cancel_url = settings.link(f"/account/keep-email/{token}", person.locale)
+    _tell_owner(
+        person, correction, to=old_email, clean=clean, cancel_url=cancel_url, settings=settings, now=now
+    )
+    _audited(audit.Tag.EMAIL_PROPOSED, person, correction, by, now)
+    return correction
+
+
+def _may_propose(person: Person, new_key: str) -> Correction | None:
+    """The same proposal, if it waits already; raises what stands against another one."""
+    if person.erased_at is not None:
+        raise Conflict(N_("This person has been erased."))
+    if new_key == person.email_key:
+        raise Invalid(N_("This is the address we have already."), field="email")
+    _refuse_if_taken(new_key)
+    db.session.refresh(person, with_for_update=True)
+    waiting = open_of(person)
+    if waiting is not None and waiting.new_email_key != new_key:
+        raise Conflict(N_("Another correction is waiting. Decide that one first."))
+    return waiting
+
+
+def _tell_owner(
+    person: Person,
+    correction: Correction,
+    *,
+    to: str,
+    clean: str,
+    cancel_url: str,
+    settings: Settings,
+    now: datetime,
+) -> None:
     outbox.queue(
         key=f"email-correction:{correction.reference}",
         template="email-correction",
-        to=old_email,
+        to=to,
         locale=person.locale,
         context={
             "masked_new": vault.mask(clean),
             "by_newsroom": True,
             "ripe_on": correction.ripe_at.astimezone(settings.timezone).date().isoformat(),
-            "cancel_url": settings.link(f"/account/keep-email/{token}", person.locale),
+            "cancel_url": cancel_url,
         },
         now=now,
     )
-    _audited(audit.Tag.EMAIL_PROPOSED, person, correction, by, now)
-    return correction
 
 
 def approve(

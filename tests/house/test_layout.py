@@ -35,7 +35,7 @@ MAY_COMMIT = (
 REFUSALS = {"DomainError", "NotFound", "NotAllowed", "Conflict", "Invalid", "BadAmount"}
 
 # GET views that write, each because the reading itself must be on record.
-AUDITED_GETS: set[str] = set()
+AUDITED_GETS: set[str] = {"account/mine.py:refuse", "staff/person/page.py:person"}
 
 
 def functions(tree):
@@ -86,7 +86,7 @@ def test_only_the_edges_commit():
 
 
 def test_gets_that_write_are_listed():
-    """A view that only answers GET commits nothing, except the few whose reading must be on record."""
+    """A view that only answers GET, or a refusal, commits nothing, except the few that must be on record."""
     writing = set()
     for file, tree in TREES.items():
         views = [
@@ -102,7 +102,7 @@ def answers_get_only(function):
     routes = [
         d for d in function.decorator_list if isinstance(d, ast.Call) and isinstance(d.func, ast.Attribute)
     ]
-    verbs = {route.func.attr for route in routes} & {"get", "post", "route"}
+    verbs = {route.func.attr for route in routes} & {"get", "post", "route", "errorhandler"}
     return bool(verbs) and "post" not in verbs and not any("POST" in ast.unparse(route) for route in routes)
 
 

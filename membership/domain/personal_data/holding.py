@@ -47,6 +47,10 @@ class Paid:
         """What could still be given back."""
         return self.payment.amount - self.refunded
 
+    def amount_of(self, refund: Refund) -> Money:
+        """What one refund gives back."""
+        return Money(refund.amount_minor, self.payment.currency)
+
     @property
     def is_refundable(self) -> bool:
         """Whether anything of it can be given back."""

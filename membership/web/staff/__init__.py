@@ -29,5 +29,7 @@ from membership.web.staff import (  # noqa: E402 - they hang their pages on `bp`
     review,
     search,
 )
+from membership.web.staff.person import contact, data, members, money, page  # noqa: E402 - as they do
 
 PAGES = (audit, events, export, home, payments, people, review, search)
+ONE_PERSON = (contact, data, members, money, page)

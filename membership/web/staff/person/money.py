@@ -1,0 +1,146 @@
+"""Money that goes back, and gifts that stop."""
+
+from datetime import datetime
+from typing import Any
+
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from membership import clock
+from membership.billing import checkout, inbox
+from membership.billing.checkout import Outcome
+from membership.domain import audit, payments, personal_data
+from membership.domain.donations import Donation
+from membership.domain.payments import Payment, Refund
+from membership.domain.people import Person
+from membership.domain.personal_data import Paid
+from membership.domain.roles import Ability
+from membership.errors import N_, Conflict, DomainError
+from membership.money import Money
+from membership.web import view
+from membership.web.attempts import Attempt
+from membership.web.staff import access, bp
+from membership.web.staff.access import allowed
+from membership.web.staff.person.press import Foreign, own, press
+
+
+@bp.post("/staff/people/<reference>/refund")
+@allowed(Ability.REFUND)
+def person_refund(reference: str) -> ResponseReturnValue:
+    """Give a payment back, or a part of it."""
+    return press(reference, "refund", _refund, grave=True, prepare=_set_currency, refused=_note_refused)
+
+
+@bp.post("/staff/people/<reference>/decide")
+@allowed(Ability.REFUND)
+def person_decide(reference: str) -> ResponseReturnValue:
+    """A second person's word on a refund above the limit."""
+    return press(reference, "decide", _decide, grave=True)
+
+
+@bp.post("/staff/people/<reference>/stop")
+@allowed(Ability.GRANT)
+def person_stop(reference: str) -> ResponseReturnValue:
+    """End a running gift."""
+    return press(reference, "stop", _stop)
+
+
+def _paid(person: Person, reference: str) -> Paid:
+    """The payment of this person with this reference; Foreign when it is not theirs."""
+    mine = personal_data.payments_of(person)
+    found = next((one for one in mine if one.payment.reference == reference), None)
+    if found is None:
+        raise Foreign(N_("There is no such payment."))
+    return found
+
+
+def _set_currency(person: Person, form: Any) -> None:
+    form.currency = _paid(person, form.of.data).payment.currency
+
+
+def _refund(person: Person, form: Any, attempt: Attempt) -> str:
+    paid, now = _paid(person, form.of.data), clock.now()
+    payment, amount = payments.lock_payment(paid.payment.id), form.amount.money
+    if payment.held:
+        raise Conflict(N_("This gift is held. Refuse it under Review, and everything goes back."))
+    if form.seen.data != str(payments.remaining(payment).minor):
+        raise Conflict(
+            N_("This payment has changed since you opened the page: look at what remains of it now.")
+        )
+    second = payments.needs_second(payment, amount, settings=view.settings())
+    refund = payments.ask_refund(
+        payment,
+        amount,
+        reason=form.reason.data or "",
+        by=access.person(),
+        needs_second=second,
+        reference=f"{attempt.id}-{payment.id}",
+        now=now,
+    )
+    if second:
+        return gettext(
+            "The refund of %(amount)s is proposed. Somebody else who may refund must agree to it.",
+            amount=view.money(amount),
+        )
+    return _send(refund, payment, now)
+
+
+def _send(refund: Refund, payment: Payment, now: datetime) -> str:
+    """Ask Stripe, look at the answer at once, and say how it stands."""
+    charge, amount = payment.stripe_charge_id, Money(refund.amount_minor, payment.currency)
+    outcome = checkout.refund(refund, now=now)
+    if outcome is Outcome.REFUSED:
+        return gettext("Stripe will not refund this payment: it is disputed, or was refunded there already.")
+    if outcome is Outcome.WAITING:
+        return gettext("Stripe has not answered yet. The refund is noted, and the worker asks again.")
+    inbox.look_at([("charge", charge)])
+    return gettext("%(amount)s goes back: Stripe has agreed.", amount=view.money(amount))
+
+
+def _note_refused(_person: Person, form: Any, error: DomainError) -> None:
+    amount = form.amount.money
+    audit.record(
+        audit.Tag.REFUND_REFUSED,
+        subject_type="payment",
+        subject_id=form.of.data,
+        by=access.person(),
+        details={
+            "minor": amount.minor if amount else None,
+            "currency": form.currency,
+            "why": type(error).__name__,
+        },
+        now=clock.now(),
+    )
+
+
+def _decide(person: Person, form: Any, _attempt: Attempt) -> str:
+    theirs = {refund.reference: paid for paid in personal_data.payments_of(person) for refund in paid.refunds}
+    refund = own([refund for paid in theirs.values() for refund in paid.refunds], form.of.data)
+    payment, now = theirs[refund.reference].payment, clock.now()
+    if form.action.data == "withdraw":
+        payments.withdraw_refund(refund, by=access.person(), now=now)
+        return gettext("The proposal is taken back: nothing was refunded.")
+    payments.approve_refund(refund, by=access.person(), now=now)
+    return _send(refund, payment, now)
+
+
+def _stop(person: Person, form: Any, _attempt: Attempt) -> str:
+    gift: Donation = own(personal_data.holding_of(person, now=clock.now()).gifts, form.of.data)
+    if not gift.is_recurring or gift.schedule in ("none", "ended"):
+        raise Conflict(N_("This gift does not run, so there is nothing to stop."))
+    audit.record(
+        audit.Tag.DONATION_STOPPED,
+        subject_type="donation",
+        subject_id=gift.reference,
+        by=access.person(),
+        reason=form.reason.data or "",
+        details={"by": "staff"},
+        now=clock.now(),
+    )
+    subscription = gift.stripe_subscription_id
+    agreed = checkout.stop(gift, by="staff", now=clock.now())
+    if not agreed:
+        return gettext("Stripe has not answered yet. The stop is noted, and the worker asks again.")
+    if subscription:
+        inbox.look_at([("subscription", subscription)])
+    return gettext("The gift is stopped: nothing more is charged.")

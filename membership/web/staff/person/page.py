@@ -1,0 +1,281 @@
+"""The page of one person. Opening it is on record; an act's form is opened by `?do=...&of=...`, one at a time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from flask import Response, request
+from wtforms import Form
+
+from membership import clock
+from membership.db import db, writing
+from membership.domain import (
+    audit,
+    corrections,
+    fundraisers,
+    limits,
+    memberships,
+    payments,
+    people,
+    personal_data,
+    plans,
+    reports,
+    roles,
+)
+from membership.domain.donations import Donation
+from membership.domain.memberships import Membership
+from membership.domain.payments import Refund, RefundStatus
+from membership.domain.people import Person
+from membership.domain.personal_data import Holding, Paid, Similar
+from membership.domain.roles import Ability
+from membership.web import attempts, locales, sheets, view
+from membership.web.forms import person as forms
+from membership.web.staff import access, bp, words
+from membership.web.staff.access import allowed
+from membership.web.staff.person import line
+
+OPENED_ONCE_IN = timedelta(minutes=10)
+ACTS: dict[str, tuple[type[Form], Ability]] = {
+    "note": (forms.NoteForm, Ability.WRITE),
+    "label": (forms.LabelForm, Ability.WRITE),
+    "refund": (forms.RefundForm, Ability.REFUND),
+    "decide": (forms.DecideForm, Ability.REFUND),
+    "extend": (forms.ExtendForm, Ability.GRANT),
+    "grant": (forms.GrantForm, Ability.GRANT),
+    "end": (forms.EndForm, Ability.GRANT),
+    "double": (forms.DoubleForm, Ability.GRANT),
+    "stop": (forms.StopForm, Ability.GRANT),
+    "send": (forms.SendForm, Ability.WRITE),
+    "address": (forms.AddressForm, Ability.WRITE),
+    "correct": (forms.DecideForm, Ability.WRITE),
+    "export": (forms.ExportForm, Ability.PERSONAL_DATA),
+    "erase": (forms.EraseForm, Ability.PERSONAL_DATA),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """The form that stands open; `refused` is the sentence that said no to it, `says` a word of ours."""
+
+    name: str
+    form: Any
+    refused: str = ""
+    says: str = ""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something kept it from being done."""
+        return bool(self.refused or self.says or self.form.errors)
+
+
+@bp.get("/staff/people/<reference>")
+@allowed(Ability.SEE)
+def person(reference: str) -> Response:
+    """Everything about one person; the opening is written down before anything is read."""
+    db.session.rollback()
+    with writing():
+        _note_opened(people.get_person(reference))
+        db.session.commit()
+    return draw(reference, act=_asked(reference))
+
+
+def _note_opened(shown: Person) -> None:
+    """Once in ten minutes for each of the staff: an act leads back to the page, and that is no other opening."""
+    me = access.person()
+    if limits.hit("person-opened", f"{me.id} {shown.id}", most=1, per=OPENED_ONCE_IN, now=clock.now()):
+        audit.record(
+            audit.Tag.PERSON_REVEALED,
+            subject_type="person",
+            subject_id=shown.reference,
+            by=me,
+            now=clock.now(),
+        )
+
+
+def _asked(reference: str) -> Act | None:
+    """The act that the address opens, its form filled in as far as we can."""
+    name, of = request.args.get("do", ""), request.args.get("of", "")
+    if name not in ACTS or not access.may(ACTS[name][1]):
+        return None
+    told: dict[str, object] = {"of": of}
+    if name == "refund":
+        paid = next((one for one in _held(reference).payments if one.payment.reference == of), None)
+        if paid is None:
+            return None
+        told |= {"amount": view.plain(paid.remains), "seen": str(paid.remains.minor)}
+    return Act(name, ACTS[name][0](data=told))
+
+
+def _held(reference: str) -> Holding:
+    return personal_data.holding_of(people.get_person(reference), now=clock.now())
+
+
+def draw(reference: str, status: int = 200, *, act: Act | None = None) -> Response:
+    """The page, with fresh tokens."""
+    shown = Shown(people.get_person(reference), act)
+    return sheets.page("staff/person/page.html", status, attempt=attempts.fresh(), shown=shown, act=act)
+
+
+class Shown:
+    """What the page shows, worked out when it is asked for."""
+
+    def __init__(self, person_: Person, act: Act | None) -> None:
+        self.person, self.act, self.now = person_, act, clock.now()
+        self.held = personal_data.holding_of(person_, now=self.now)
+        self.settings = view.settings()
+        self.code = reports.code_of(person_.id)
+        self.role = roles.role_of(person_.id)
+
+    @cached_property
+    def identity(self) -> tuple[str, str] | None:
+        """(address, name), where this server opens them."""
+        return personal_data.identity_of(self.person)
+
+    @property
+    def email(self) -> str:
+        """The address, if it is open here."""
+        return self.identity[0] if self.identity else ""
+
+    @property
+    def name(self) -> str:
+        """The name, if there is one and it is open here."""
+        return self.identity[1] if self.identity else ""
+
+    @property
+    def standing(self) -> tuple[str, str]:
+        """(colour, words) of the standing as a member."""
+        return words.STANDINGS[self.person.standing]
+
+    @cached_property
+    def memberships(self) -> list[Membership]:
+        """Those that have begun."""
+        return [one for one in self.held.memberships if one.started_at is not None]
+
+    @cached_property
+    def gifts(self) -> list[Donation]:
+        """Those that were paid or are about to be; pledges that came to nothing are only counted."""
+        return [one for one in self.held.gifts if one.settled_at or one.status == "processing"]
+
+    @property
+    def unpaid(self) -> int:
+        """How many gifts were begun and never paid."""
+        return len(self.held.gifts) - len(self.gifts)
+
+    @cached_property
+    def similar(self) -> list[Similar]:
+        """Payments that have an equal beside them."""
+        return personal_data.similar_ones(self.held.payments, now=self.now)
+
+    @cached_property
+    def marked(self) -> set[int]:
+        """Those of them by row."""
+        return {paid.payment.id for group in self.similar for paid in group.payments}
+
+    @cached_property
+    def proposals(self) -> list[tuple[Refund, Paid]]:
+        """Refunds that wait for a second person."""
+        return [
+            (refund, paid)
+            for paid in self.held.payments
+            for refund in paid.refunds
+            if refund.status is RefundStatus.PROPOSED
+        ]
+
+    @cached_property
+    def correction(self) -> corrections.Correction | None:
+        """The address that somebody proposed."""
+        return corrections.open_of(self.person)
+
+    @property
+    def new_address(self) -> str:
+        """The proposed address, as its owner would know it."""
+        return corrections.masked(self.correction) if self.correction else ""
+
+    @cached_property
+    def hindrance(self) -> str | None:
+        """Why nobody can erase this person now."""
+        return personal_data.hindrance(self.person)
+
+    @cached_property
+    def history(self) -> tuple[list[line.Line], str]:
+        """The lines of the history, and from when the earlier ones are asked for."""
+        before = _moment(request.args.get("before", ""))
+        facts, more = personal_data.history_of(self.person, before=before)
+        lines = line.lines_of(facts, self)
+        return lines, facts[-1].at.isoformat() if more else ""
+
+    @cached_property
+    def _staff(self) -> dict[int, reports.Named]:
+        ids = {refund.asked_by_id for refund, _ in self.proposals}
+        if self.correction:
+            ids.add(self.correction.proposed_by_id)
+        return reports.named(ids)
+
+    def named(self, person_id: int) -> str:
+        """Who proposed something here, by name where it opens."""
+        found = self._staff.get(person_id)
+        return (found.name or found.code) if found else ""
+
+    @property
+    def me(self) -> int:
+        """Whoever looks at the page."""
+        return access.person().id
+
+    @cached_property
+    def plans(self) -> list[words.Offered]:
+        """What can be given."""
+        return words.offered()
+
+    @cached_property
+    def _titles(self) -> dict[int, str]:
+        numbers = {one.fundraiser_id for one in self.held.gifts}
+        return {one: fundraisers.fundraiser_of(one).words(locales.locale()).title for one in numbers}
+
+    def title(self, gift: Donation) -> str:
+        """What a gift was for."""
+        return self._titles[gift.fundraiser_id]
+
+    @cached_property
+    def _plan_names(self) -> dict[int, str]:
+        return {plan.id: plan.words(locales.locale()).name for plan in plans.all_plans()}
+
+    def plan(self, membership: Membership) -> str:
+        """The name of its plan."""
+        return self._plan_names.get(membership.plan_id, "")
+
+    def open_until(self, membership: Membership) -> datetime | None:
+        """Until when its perks are open."""
+        return memberships.open_until(membership, grace_days=self.settings.grace_days)
+
+    def is_open(self, membership: Membership) -> bool:
+        """Whether they are."""
+        return memberships.is_open(membership, grace_days=self.settings.grace_days, now=self.now)
+
+    def needs_second(self, paid: Paid) -> bool:
+        """Whether giving back all that remains takes a second person."""
+        return payments.needs_second(paid.payment, paid.remains, settings=self.settings)
+
+    def of(self, reference: str) -> Any:
+        """The payment, membership or gift that an act is about."""
+        held = self.held
+        paid = next((one for one in held.payments if one.payment.reference == reference), None)
+        if paid is not None:
+            return paid
+        rows: list[Any] = [*held.memberships, *held.gifts]
+        return next((one for one in rows if one.reference == reference), None)
+
+    def at_stripe(self, kind: str, object_id: str | None) -> str:
+        """Where Stripe's dashboard shows it; the pretend Stripe has none."""
+        if not object_id or self.settings.stripe_api_base:
+            return ""
+        mode = "test/" if self.settings.stripe_secret_key.startswith(("sk_test", "rk_test")) else ""
+        return f"https://dashboard.stripe.com/{mode}{kind}/{object_id}"
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
