@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from werkzeug.wrappers import Request, Response
 
-from membership.sandbox import invoices
+from membership.sandbox import earlier, invoices
 from membership.sandbox.account import Account, Settings
 from membership.sandbox.api import Api
 from membership.sandbox.clock import DAY, HOUR, Clock
@@ -75,6 +75,7 @@ class Sandbox:
         self.account = Account(self._store, clock, settings, random.Random(seed))  # noqa: S311 - see above
         if self._store.setting("opened_at", None) is None:
             self._store.set("opened_at", clock.now())
+        earlier.catch_up(self.account)
         self.webhooks = Webhooks(self.account, sender or post)
         self.account.announce = self.webhooks.announce
         self._api = Api(self.account)

@@ -76,23 +76,26 @@ def finalize(account: Account, bill: Object, intent: Object | None, sums: Object
     account.change(customer, None, next_invoice_sequence=customer["next_invoice_sequence"] + 1)
     if intent:
         _open_payment(account, bill, intent)
-    secret = random_text(24)
-    page = f"{account.settings.public_url}/invoice/{bill['id']}_{secret}"
     account.change(
         bill,
         "invoice.finalized",
         **sums,
+        **page_at(account, bill),
         status="open",
         number=number,
         amount_remaining=sums["amount_due"],
         automatically_finalizes_at=None,
         effective_at=account.now(),
-        hosted_invoice_url=page,
-        invoice_pdf=f"{page}/pdf",
         status_transitions={**bill["status_transitions"], "finalized_at": account.now()},
         _intent=intent["id"] if intent else None,
-        _secret=secret,
     )
+
+
+def page_at(account: Account, bill: Object) -> Object:
+    """Where the invoice can be seen and paid: an address that nobody guesses."""
+    secret = random_text(24)
+    page = f"{account.settings.public_url}/invoice/{bill['id']}_{secret}"
+    return {"hosted_invoice_url": page, "invoice_pdf": f"{page}/pdf", "_secret": secret}
 
 
 def _open_payment(account: Account, bill: Object, intent: Object) -> None:

@@ -115,14 +115,17 @@ def pause(account: Account, configuration: Object, subscription: Object, choice:
 
 @step("portal_resume")
 def go_on(account: Account, *, subscription: str, paused_at: int) -> None:
-    """The time of a pause is over, if it is still that pause."""
+    """The time of a pause is over, if it is still that pause and nobody is coming back from it already."""
     found = account.get("subscription", subscription)
-    if found["status"] == "paused" and found["status_details"]["paused"]["transitioned_at"] == paused_at:
+    if found["status"] != "paused" or found["_resumption"]:
+        return
+    if found["status_details"]["paused"]["transitioned_at"] == paused_at:
         resume(account, found)
 
 
 def resume(account: Account, subscription: Object) -> None:
-    pausing.resume(account, {}, subscription["id"])
+    """What is due for coming back is taken at once from the card on file; unpaid, the pause goes on."""
+    pausing.resume(account, {"payment_behavior": "resume_on_payment_success"}, subscription["id"])
 
 
 # the customer

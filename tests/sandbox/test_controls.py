@@ -2,10 +2,12 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -282,6 +284,60 @@ def test_a_key_survives_a_restart(tmp_path):
     bench.sandbox.close()
     again = Bench(store=path)
     assert again.v1.customers.create({"name": "A"}, {"idempotency_key": "k"}).id == made.id
+    again.sandbox.close()
+
+
+# what the first release did not write yet
+SINCE = {
+    "subscription": ("status_details", "_since", "_billed", "_pending", "_resumption"),
+    "invoice": ("status_details", "_resumes", "_secret"),
+}
+
+
+def as_the_first_release_wrote_it(path):
+    with closing(sqlite3.connect(path)) as file:
+        for kind, names in SINCE.items():
+            for name in names:
+                gone = f"json_remove(body, '$.{name}')"
+                file.execute(f"UPDATE objects SET body = {gone} WHERE kind = ?", (kind,))
+        pages = "json_set(body, '$.hosted_invoice_url', 'http://localhost:8001/invoice/' || id)"
+        file.execute(f"UPDATE objects SET body = {pages} WHERE kind = 'invoice'")
+        file.execute("DELETE FROM objects WHERE kind = 'webhook_endpoint'")
+        file.execute("ALTER TABLE deliveries DROP COLUMN endpoint")
+        file.commit()
+
+
+def test_a_file_of_the_first_release_goes_on(tmp_path):
+    path = str(tmp_path / "sandbox.sqlite")
+    bench = Bench(store=path)
+    member, late = bench.member(), bench.member()
+    bench.control("card", {"subscription": late.id, "card_number": "4000000000000341"})
+    bench.sandbox.advance(days=32)
+    bench.sandbox.close()
+    as_the_first_release_wrote_it(path)
+
+    again = Bench(store=path)
+    unpaid = again.v1.invoices.list({"subscription": late.id, "status": "open"}).data[0]
+    page = unpaid.hosted_invoice_url.removeprefix("http://localhost:8001")
+    card = {"card_number": "4242424242424242", "exp": "12/39", "cvc": "123"}
+    assert again.browser.post(page, data=card).status_code == 303
+    assert again.v1.subscriptions.retrieve(late.id).status == "active"
+    # what was charged before is known: a change gives it back
+    item = again.v1.subscriptions.retrieve(member.id)["items"].data[0]
+    dearer = {"currency": "eur", "product": item.price.product, "unit_amount": 900}
+    change = {"id": item.id, "price_data": {**dearer, "recurring": {"interval": "month"}}}
+    again.v1.subscriptions.update(
+        member.id,
+        {
+            "items": [change],
+            "proration_behavior": "always_invoice",
+            "proration_date": item.current_period_start,
+        },
+    )
+    assert again.v1.invoices.list({"subscription": member.id}).data[0].total == 400
+    again.sandbox.advance(days=32)
+    renewed = again.v1.invoices.list({"subscription": member.id}).data[0]
+    assert (renewed.billing_reason, renewed.amount_paid) == ("subscription_cycle", 900)
     again.sandbox.close()
 
 

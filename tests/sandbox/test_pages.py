@@ -277,6 +277,7 @@ def test_a_strange_answer_of_the_bank_changes_nothing(bench):
 
 
 def test_a_debit_is_unpaid_until_it_succeeds(bench):
+    bench.sandbox.account.clock.stand_at(bench.sandbox.now())  # a debit is a matter of seconds
     session = bench.open()
     assert bench.pay(session, "", iban="at61 1904 3002 3457 3201").status_code == 303
     bench.sandbox.settle()

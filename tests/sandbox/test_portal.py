@@ -386,16 +386,41 @@ def test_a_pause_ends_by_itself_or_by_the_member(bench):
     path = portal.opened(bench, member, portal.flow("subscription_pause", member))
     assert "1 month" in page(bench.browser.get(path)).find(".//{http://www.w3.org/1999/xhtml}label").text
     assert bench.browser.post(path, data={"duration": "7"}).status_code == 422
+    bench.sandbox.advance(days=10)  # so that coming back costs something
+    path = portal.opened(bench, member, portal.flow("subscription_pause", member))
     assert bench.browser.post(path, data={"duration": "0"}).status_code == 303
     assert bench.v1.subscriptions.retrieve(member.id).status == "paused"
     assert bench.browser.post(f"{path}/resume/{member.id}").status_code == 303
-    bench.sandbox.settle()
-    assert bench.v1.subscriptions.retrieve(member.id).status == "active"
-    bench.browser.post(f"{path}/pause/{member.id}", data={"duration": "0"})
+    assert came_back(bench, member).amount_paid > 100
+    bench.sandbox.advance(days=10)
+    path = portal.opened(bench, member)
+    assert bench.browser.post(f"{path}/pause/{member.id}", data={"duration": "0"}).status_code == 303
     bench.sandbox.advance(days=27)
     assert bench.v1.subscriptions.retrieve(member.id).status == "paused"
     bench.sandbox.advance(days=5)
-    assert bench.v1.subscriptions.retrieve(member.id).status == "active"
+    assert came_back(bench, member).amount_paid > 100
+
+
+def test_a_pause_goes_on_while_nobody_pays_for_its_end(bench):
+    member = bench.member()
+    bench.sandbox.advance(days=10)
+    path = portal.opened(bench, member)
+    bench.browser.post(f"{path}/pause/{member.id}", data={"duration": "0"})
+    bench.control("card", {"customer": member.customer, "card_number": "4000000000000341"})
+    bench.sandbox.advance(days=26)
+    path = portal.opened(bench, member)
+    assert bench.browser.post(f"{path}/resume/{member.id}").status_code == 303
+    bench.sandbox.advance(days=6)  # past the end that was chosen, within the tries
+    assert bench.v1.subscriptions.retrieve(member.id).status == "paused"
+    assert len(bench.v1.invoices.list({"status": "open"}).data) == 1
+
+
+def came_back(bench, member):
+    """The invoice that was paid, without anybody's doing, for a subscription that runs again."""
+    back = bench.v1.subscriptions.retrieve(member.id, {"expand": ["latest_invoice"]})
+    bill = back.latest_invoice
+    assert (back.status, bill.billing_reason, bill.status) == ("active", "subscription_update", "paid")
+    return bill
 
 
 def test_details_change_as_far_as_the_configuration_lets_them(bench):
