@@ -252,12 +252,6 @@ def check_code(person: Person, code: str, *, now: datetime, at: datetime) -> Non
     db.session.flush()
 
 
-def recovery_codes_left(person_id: int) -> int:
-    """How many recovery codes are not spent."""
-    member = find_staff(person_id)
-    return len(member.recovery_hashes) if member else 0
-
-
 def _count_wrong(member: StaffMember, person: Person, *, ok: bool, now: datetime) -> None:
     """Refuse a wrong code, and every code after five wrong ones; whoever is asked holds the row's lock."""
     told = ("factor-wrong", str(member.person_id))

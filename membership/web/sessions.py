@@ -7,7 +7,7 @@ can be ended from our side. Pages that are the same for everybody never look: th
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from flask import Flask, Request, abort, current_app, g, redirect, request, session, url_for
 from flask.globals import request_ctx
@@ -239,8 +239,3 @@ def ours(wanted: str | None) -> str:
         return ""
     parts = urlsplit(text)
     return "" if parts.scheme or parts.netloc else text
-
-
-def with_next(path: str, wanted: str) -> str:
-    """A path of ours that carries where to lead on."""
-    return f"{path}?{urlencode({'next': wanted})}" if wanted else path

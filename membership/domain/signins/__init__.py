@@ -2,10 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete
-
-from membership.db import db
-from membership.domain.people import Person
 from membership.domain.signins import links, sessions
 from membership.domain.signins.links import (
     LASTS,
@@ -20,7 +16,6 @@ from membership.domain.signins.links import (
     try_code,
 )
 from membership.domain.signins.sessions import (
-    CONFIRMED_FOR,
     LONGEST,
     Session,
     SessionKind,
@@ -36,7 +31,6 @@ from membership.domain.signins.sessions import (
 )
 
 __all__ = [
-    "CONFIRMED_FOR",
     "LASTS",
     "LONGEST",
     "Session",
@@ -50,7 +44,6 @@ __all__ = [
     "end_all",
     "find_link",
     "find_session",
-    "forget",
     "is_confirmed",
     "is_same_browser",
     "is_to_be_seen",
@@ -67,9 +60,3 @@ __all__ = [
 def sweep(now: datetime | None = None) -> int:
     """Forget what was asked for and what ended more than a day ago; how many rows."""
     return links.sweep(now) + sessions.sweep(now)
-
-
-def forget(person: Person) -> None:
-    """Erase where somebody signed in and was signed in; whoever still holds a cookie is out."""
-    for table in (SignIn, Session):
-        db.session.execute(delete(table).where(table.person_id == person.id))
