@@ -62,8 +62,8 @@ def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> li
         owner.stripe_subscription_id = owner.stripe_subscription_id or found.subscription_id
     next_ones = (
         ("payment_intent", found.payment_intent_id),
+        ("invoice", found.invoice_id),  # which leads to the charge that a reader on the thanks page waits for
         ("subscription", found.subscription_id),
-        ("invoice", found.invoice_id),
     )
     return [(kind, object_id) for kind, object_id in next_ones if object_id]
 
