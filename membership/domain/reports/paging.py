@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, literal, tuple_
 
+from membership.db import UTCDateTime
+
 SIZE = 50
 Entry = TypeVar("Entry")
 Key = tuple[Any, ...]
@@ -52,7 +54,7 @@ def read(text: str, columns: Sequence[Any]) -> Key | None:
         return None
     try:
         return tuple(
-            _EPOCH + timedelta(microseconds=int(part)) if column.type.python_type is datetime else int(part)
+            _EPOCH + timedelta(microseconds=int(part)) if isinstance(column.type, UTCDateTime) else int(part)
             for part, column in zip(parts, columns, strict=True)
         )
     except OverflowError:
