@@ -1,0 +1,374 @@
+"""The desk's lists as staff use them: what each role finds, searching without a trace, files without formulas."""
+
+import csv
+import io
+import re
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl import load_workbook
+from sqlalchemy import select
+
+from membership import clock
+from membership.billing.calls import Call, CallState
+from membership.billing.inbox import StripeObject
+from membership.db import db
+from membership.domain import audit, memberships, notes, outbox, plans, reports
+from membership.domain.audit import Record, Tag
+from membership.domain.donations import Donation, Review
+from membership.domain.memberships import Kind
+from membership.domain.payments import Payment
+from membership.domain.reports.people import Filter
+from membership.web.staff.export import as_csv, as_xlsx, plain
+from tests import make, signed_in
+from tests.journeys.donor import Donor, settle, state
+from tests.queries import counted
+from tests.web.visitor import text
+
+PAGES = ("/staff/", "/staff/people", "/staff/payments", "/staff/review", "/staff/events", "/staff/audit")
+MOST_QUERIES = 30
+EVIL = (
+    "=1+1",
+    "+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    " =1",
+    "＝1",
+    "ნინო",
+    "a=b",
+    "",
+    "'x",
+)
+
+
+def the_plan():
+    return plans.describe_plan(
+        "reader",
+        status="open",
+        position=1,
+        texts={"en": {"name": "Reader", "summary": ".", "story": "."}},
+        prices={("month", "EUR"): make.EUR("5")},
+        perks=[],
+    )
+
+
+def crowd(number=24):
+    """Members and donors, each with something beside them."""
+    tier, by = the_plan(), make.person("giver@example.org", "Giver")
+    make.fundraiser()
+    for n in range(number):
+        one = make.person(f"reader{n}@example.org", f"Reader {n}")
+        if n % 3 == 0:
+            memberships.grant(one, tier, kind=Kind.COMPLIMENTARY, until=clock.now() + timedelta(days=30), by=by,
+                              reason="thanks", settings=make.settings())  # fmt: skip
+        if n % 4 == 0:
+            make.donation(booked=True, email=f"reader{n}@example.org")
+        if n % 5 == 0:
+            db.session.add(notes.Label(person_id=one.id, text="student"))
+    for payment in db.session.scalars(select(Payment)):
+        payment.person_id = payment.person_id or db.session.get(Donation, payment.donation_id).person_id
+    db.session.commit()
+
+
+def hidden(client, path="/staff/people"):
+    assert client.get(path).status_code == 200
+    return {"csrf_token": client.field("csrf_token")}
+
+
+def names(client):
+    """Whom the list shows, by code."""
+    return re.findall(
+        r"P-[2-9A-Z]{6}", " ".join("".join(row.itertext()) for row in client.page.iter("tbody"))
+    )
+
+
+# --- pages -------------------------------------------------------------------------------------------------
+
+
+def test_no_page_asks_the_database_often(app, client):
+    crowd()
+    make.donation(settled=True, amount=make.EUR("1500"), email="rich@example.org")
+    signed_in.as_staff(client)
+    for path in (*PAGES, "/staff/people?status=trouble&plan=reader&since=2020-01-01", "/ka/staff/people"):
+        with counted(app) as said:
+            assert client.get(path).status_code == 200
+        assert len(said) <= MOST_QUERIES, path
+
+
+def test_the_desk_says_what_waits_and_leads_there(client):
+    make.donation(settled=True, amount=make.EUR("1500"))
+    signed_in.as_staff(client, "treasurer")
+    client.get("/staff/")
+    assert "One gift waits to be accepted" in text(client)
+    assert any(a.get("href") == "/staff/review" for a in client.page.iter("a"))
+    signed_in.as_staff(client, "viewer")
+    client.get("/staff/")
+    assert "Nothing needs a person today" in text(client)
+    assert [a.get("href") for a in client.page.iter("a") if a.get("href") in PAGES] == [
+        "/staff/", "/staff/", "/staff/people", "/staff/payments",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("role", "closed"),
+    [
+        ("viewer", {"/staff/review", "/staff/events", "/staff/audit"}),
+        ("support", {"/staff/review", "/staff/events", "/staff/audit"}),
+        ("treasurer", {"/staff/audit"}),
+        ("auditor", {"/staff/review"}),
+        ("admin", set()),
+    ],
+)
+def test_each_role_finds_its_own_pages(client, role, closed):
+    signed_in.as_staff(client, role)
+    assert {path for path in PAGES if client.get(path).status_code == 403} == closed
+
+
+def test_a_filter_stays_in_the_address_from_page_to_page(client):
+    for n in range(53):
+        make.person(f"reader{n}@example.org")
+    signed_in.as_staff(client)
+    first = client.get("/staff/people?status=none&lang=en&odd=1&plan=nobody")
+    assert first.status_code == 200
+    shown = names(client)
+    assert len(shown) == 50
+    older = next(a.get("href") for a in client.page.iter("a") if a.get("rel") == "next")
+    assert "status=none" in older
+    assert "lang=en" in older
+    assert "odd" not in older + "plan"
+    client.get(older)
+    assert names(client)
+    assert not set(names(client)) & set(shown)
+    back = next(a.get("href") for a in client.page.iter("a") if a.get("rel") == "prev")
+    client.get(back)
+    assert names(client) == shown
+
+
+# --- searching ---------------------------------------------------------------------------------------------
+
+
+def look_for(client, words, **more):
+    return client.post("/staff/people", data=hidden(client) | {"q": words} | more)
+
+
+def test_an_address_leads_to_its_person_and_stands_nowhere(client):
+    person = make.person()
+    me = signed_in.as_staff(client, "support")
+    answer = look_for(client, " ANA@example.org")
+    assert (answer.status_code, answer.location) == (303, f"/staff/people/{person.reference}")
+    (record,) = audit.history_of("people", "address")
+    assert (record.tag, record.by_id, record.details) == ("people.searched", me.id, {"found": 1, "looked": 1})
+
+
+def test_what_is_not_found_is_said_and_what_was_typed_is_kept(client):
+    signed_in.as_staff(client)
+    for words, said in (
+        ("nobody@example.org", "Nobody here has this address"),
+        ("ch_unknown", "Nothing of ours carries"),
+        ("P-222222", "Nobody here has this code"),
+    ):
+        assert look_for(client, words).status_code == 200
+        assert said in text(client)
+        assert client.field("q") == words
+    assert look_for(client, "not an@address").status_code == 422
+    assert look_for(client, "  ").status_code == 422
+
+
+def test_names_are_looked_through_five_hundred_at_a_time(client):
+    for n in range(502):
+        make.person(f"p{n}@example.org", "Nino Beridze" if n in (1, 400) else "")
+    signed_in.as_staff(client)
+    assert look_for(client, "beridze").status_code == 200
+    assert len(names(client)) == 1
+    assert "1 found so far" in text(client)
+    more = {name: client.field(name) for name in ("below", "looked", "found")}
+    assert look_for(client, "beridze", **more).status_code == 200
+    assert len(names(client)) == 2
+    assert "beridze" not in str(
+        [(r.subject_id, r.details, r.reason) for r in db.session.scalars(select(Record))]
+    )
+
+
+def test_without_the_page_s_own_token_nobody_is_looked_for(client):
+    make.person()
+    signed_in.as_staff(client)
+    assert client.post("/staff/people", data={"q": "ana@example.org"}).status_code == 422
+    assert audit.history_of("people", "address") == []
+
+
+# --- files -------------------------------------------------------------------------------------------------
+
+
+def take(client, kind="csv", **more):
+    return client.post("/staff/people/export", data=hidden(client) | {"format": kind} | more)
+
+
+def rows_of(answer):
+    if "csv" in answer.content_type:
+        assert answer.data.startswith(b"\xef\xbb\xbf")
+        return list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"), newline="")))
+    sheet = load_workbook(io.BytesIO(answer.data)).active
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "inlineStr"}
+    return [[cell or "" for cell in row] for row in sheet.iter_rows(values_only=True)]
+
+
+def test_a_file_holds_what_the_pages_show(app, client):
+    crowd(54)
+    me = signed_in.as_staff(client, "treasurer")
+    wanted = [row.who.code for batch in reports.people.batches(Filter(locale="en"), size=7) for row in batch]
+    files = [rows_of(take(client, kind, lang="en")) for kind in ("csv", "xlsx")]
+    assert files[0] == files[1]
+    head, *rows = files[0]
+    assert [row[1] for row in rows] == wanted
+    shown, path = [], "/staff/people?lang=en"
+    while path:
+        client.get(path)
+        shown += names(client)
+        path = next((a.get("href") for a in client.page.iter("a") if a.get("rel") == "next"), None)
+    assert shown == wanted
+    ana = next(row for row in rows if row[0] == "Reader 0")
+    assert ana[head.index("Paid in all")] == "20.00 EUR"
+    assert ana[head.index("Labels")] == "student"
+    records = [r for kind in ("csv", "xlsx") for r in audit.history_of("people", kind)]
+    assert [(r.tag, r.by_id, r.details) for r in records] == [
+        ("people.exported", me.id, {"lang": "en", "people": len(wanted)})
+    ] * 2
+
+
+def test_a_file_asks_for_the_second_factor_again(client):
+    make.person()
+    me = signed_in.as_staff(client, "treasurer")
+    signed_in.forget_confirmation(client, me)
+    wrong = take(client, code="000000")
+    assert wrong.status_code == 422
+    assert audit.history_of("people", "csv") == []
+    assert take(client).status_code == 422
+    assert take(client, code=signed_in.code()).status_code == 200
+
+
+def test_who_may_not_export_finds_no_file(client):
+    signed_in.as_staff(client, "support")
+    assert take(client).status_code == 403
+    client.get("/staff/people")
+    assert "Export" not in text(client)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.one_of(st.sampled_from(EVIL), st.text(max_size=12)), min_size=1, max_size=12))
+def test_no_formula_survives(cells):
+    written = [plain(cell) for cell in cells]
+    (row,) = csv.reader(io.StringIO(b"".join(as_csv(iter([written]))).decode("utf-8-sig"), newline=""))
+    sheet = load_workbook(io.BytesIO(b"".join(as_xlsx(iter([written]))))).active
+    (cells_there,) = sheet.iter_rows(max_col=len(written))
+    assert row == written
+    for cell, there in zip(row, cells_there, strict=True):
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠"))
+        assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+        assert there.data_type != "f"
+
+
+def test_ordinary_words_stay_as_they_are():
+    assert [plain(words) for words in ("ნინო", "Anna-Maria", "a=b", "20.00 EUR", "")] == [
+        "ნინო", "Anna-Maria", "a=b", "20.00 EUR", "",
+    ]  # fmt: skip
+
+
+# --- deciding and trying again -----------------------------------------------------------------------------
+
+
+def held_gift(app, stripe, **fields):
+    make.fundraiser(weights=(3, 2))
+    db.session.commit()
+    Donor(app, stripe).gives(amount="", other_amount="1500", **fields)
+    settle(stripe)
+    return db.session.scalars(select(Donation)).one()
+
+
+def decide(client, gift, **fields):
+    return client.post(f"/staff/review/{gift.reference}", data=hidden(client, "/staff/review") | fields)
+
+
+def test_a_held_gift_is_accepted_once(app, stripe, client):
+    gift = held_gift(app, stripe)
+    me = signed_in.as_staff(client, "treasurer")
+    assert decide(client, gift, action="accept").status_code == 303
+    client.get("/staff/review")
+    assert "The gift is accepted" in text(client)
+    assert decide(client, gift, action="accept").status_code == 409
+    db.session.expire_all()
+    assert gift.review is Review.ACCEPTED
+    assert [(r.tag, r.by_id) for r in audit.history_of("donation", gift.reference)] == [
+        ("donation.accepted", me.id)
+    ]
+
+
+def test_a_held_gift_is_given_back_with_a_code(app, stripe, client):
+    gift = held_gift(app, stripe, interval="month")
+    me = signed_in.as_staff(client, "treasurer")
+    signed_in.forget_confirmation(client, me)
+    assert decide(client, gift, action="refund").status_code == 422
+    assert decide(client, gift, action="refund", code="123").status_code == 422
+    assert state(stripe)["refunded"] == 0
+    assert decide(client, gift, action="refund", code=signed_in.code()).status_code == 303
+    settle(stripe)
+    assert (state(stripe)["refunded"], state(stripe)["subscriptions_live"]) == (150_000, 0)
+    records = audit.history_of("donation", gift.reference)
+    assert ("donation.refused", me.id) in [(r.tag, r.by_id) for r in records]
+
+
+def test_what_is_stuck_is_tried_again_and_on_record(client):
+    now = clock.now()
+    lost = {"object_type": "charge", "object_id": "ch_1", "dirty_seq": 2, "clean_seq": 1, "not_before": now}
+    db.session.add(StripeObject(**lost, attempts=12, dead=True, last_error="404 resource_missing"))
+    db.session.add(
+        Call(
+            idem_key="refund:1",
+            operation="refunds.create",
+            created_at=now,
+            tried_at=now,
+            state=CallState.STALE,
+        )
+    )
+    outbox.queue(key="receipt:ch_1", template="donation-receipt", to="a@example.org", locale="en", context={})
+    db.session.get(outbox.Email, "receipt:ch_1").dead = True
+    me = signed_in.as_staff(client)
+
+    def again(**fields):
+        return client.post("/staff/events", data=hidden(client, "/staff/events") | fields)
+
+    client.get("/staff/events")
+    assert "404 resource_missing" in text(client)
+    assert again(what="object", object="charge ch_1").status_code == 303
+    assert again(what="mail", mail="receipt:ch_1").status_code == 303
+    assert again(what="call", call="refund:1", reason="refunded in the dashboard").status_code == 303
+    assert again(what="object", object="charge ch_2").status_code == 409
+    assert again(what="mail", mail="nothing").status_code == 409
+    assert again().status_code == 409
+    db.session.expire_all()
+    assert not db.session.get(StripeObject, ("charge", "ch_1")).dead
+    assert not db.session.get(outbox.Email, "receipt:ch_1").dead
+    client.get("/staff/events")
+    assert "every request was answered, and no mail was given up" in text(client)
+    done = db.session.scalars(select(Record).where(Record.by_id == me.id).order_by(Record.id)).all()
+    assert [row.tag for row in done if row.tag != Tag.SESSION_STARTED] == [
+        "event.replayed", "email.requeued", "call.settled",
+    ]  # fmt: skip
+
+
+def test_whoever_only_reads_events_finds_no_button(client):
+    signed_in.as_staff(client, "auditor")
+    token = hidden(client, "/staff/events")
+    assert client.post("/staff/events", data=token | {"what": "object"}).status_code == 403
+
+
+def test_the_log_leads_from_a_person_to_what_they_did(client):
+    ana = make.person()
+    signed_in.as_staff(client, "auditor")
+    audit.record(Tag.PERSON_NOTED, subject_type="person", subject_id=ana.reference, reason="asked by phone")
+    client.get(f"/staff/audit?person={ana.reference}")
+    assert "asked by phone" in text(client)
+    assert "session.started" not in "".join("".join(row.itertext()) for row in client.page.iter("tbody"))
