@@ -177,6 +177,12 @@ def was_done(operation: str, result_id: str) -> bool:
     return db.session.scalar(found.where(Call.state == CallState.OK).limit(1)) is not None
 
 
+def undone(operation: str, result_id: str) -> None:
+    """What was made is not there any more: the call that made it may be made again, under the next key."""
+    made = update(Call).where(Call.operation == operation, Call.result_id == result_id)
+    db.session.execute(made.where(Call.state == CallState.OK).values(state=CallState.STALE))
+
+
 def found_done(key: str, result_id: str) -> None:
     """Note that what a call asked for was there already (commits)."""
     call = db.session.get_one(Call, key, populate_existing=True)

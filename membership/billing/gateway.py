@@ -86,6 +86,10 @@ class Gateway:
             "refunds.create": lambda p, o: v1.refunds.create(params=p, options=o),
             "invoices.pay": lambda p, o: v1.invoices.pay(p.pop("id"), params=p, options=o),
             "portal.configure": lambda p, o: v1.billing_portal.configurations.create(params=p, options=o),
+            "webhook_endpoints.create": lambda p, o: v1.webhook_endpoints.create(params=p, options=o),
+            "webhook_endpoints.update": lambda p, o: v1.webhook_endpoints.update(
+                p.pop("id"), params=p, options=o
+            ),
             "customers.update": lambda p, o: v1.customers.update(p.pop("id"), params=p, options=o),
             "customers.delete": lambda p, o: v1.customers.delete(p.pop("id"), params=p, options=o),
         }
@@ -179,6 +183,21 @@ class Gateway:
         """The address of a portal session that was made just now: a bearer link, for one press, never kept."""
         wanted: Any = asked
         return str(_asked(lambda: self._client.v1.billing_portal.sessions.create(params=wanted))["url"])
+
+    def is_sold(self, product_id: str) -> bool:
+        """Whether a product can be sold; raises StripeMissing when there never was one."""
+        plain = _asked(lambda: self._client.v1.products.retrieve(product_id))
+        return bool(plain.get("active"))  # of a deleted one nothing but its id is left
+
+    def is_portal(self, configuration_id: str) -> bool:
+        """Whether a portal configuration can be used; raises StripeMissing when there is none."""
+        v1 = self._client.v1
+        return bool(_asked(lambda: v1.billing_portal.configurations.retrieve(configuration_id))["active"])
+
+    def endpoints(self) -> list[facts.EndpointFacts]:
+        """All webhook endpoints of the account: Stripe takes 16."""
+        found = _asked(lambda: self._client.v1.webhook_endpoints.list(params={"limit": 100}))["data"]
+        return [facts.endpoint(one) for one in found]
 
     def events_since(self, since: datetime, types: list[str]) -> Iterator[facts.EventFacts]:
         """Events of these types (20 at most) created since then, newest first, a page at a time."""

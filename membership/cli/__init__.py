@@ -11,10 +11,11 @@ from membership.cli.keys import keys
 from membership.cli.newsroom import newsroom
 from membership.cli.sandbox import sandbox
 from membership.cli.staff import staff
+from membership.cli.stripe_setup import stripe_setup
 from membership.cli.treasury import ledger
 from membership.cli.work import work
 
-COMMANDS = (backup, bounces, db, demo, gifts, keys, ledger, newsroom, sandbox, staff, work)
+COMMANDS = (backup, bounces, db, demo, gifts, keys, ledger, newsroom, sandbox, staff, stripe_setup, work)
 
 
 def register(app: Flask) -> None:

@@ -35,13 +35,22 @@ def wanted(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _key(params: dict[str, Any]) -> str:
+    return "portal:" + hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def find_portal() -> str | None:
+    """The id of the configuration that was made with this content; None when none was."""
+    call = calls.find_call(calls.fresh_key(_key(wanted(account.here().settings))))
+    return call.result_id if call is not None and call.state is CallState.OK else None
+
+
 def ensure_portal(now: datetime) -> str:
     """The configuration's id; made once for each content. Raises StripeUnavailable."""
     params = wanted(account.here().settings)
-    content = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:32]
     with writing():
         db.session.commit()
-        call = calls.record(calls.fresh_key(f"portal:{content}"), OPERATION, params, now=now)
+        call = calls.record(calls.fresh_key(_key(params)), OPERATION, params, now=now)
         if call.state is CallState.OK:
             known = call.result_id or ""
             db.session.commit()

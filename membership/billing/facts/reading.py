@@ -10,6 +10,7 @@ from membership.billing.facts.shapes import (
     ChargeFacts,
     Contact,
     CustomerFacts,
+    EndpointFacts,
     EventFacts,
     IntentFacts,
     InvoiceFacts,
@@ -211,6 +212,17 @@ def customer(plain: Plain) -> CustomerFacts:
     """A Customer, perhaps a deleted one."""
     method = id_of((plain.get("invoice_settings") or {}).get("default_payment_method"))
     return CustomerFacts(plain["id"], bool(plain.get("deleted")), contact(plain), method)
+
+
+def endpoint(plain: Plain) -> EndpointFacts:
+    """A webhook endpoint."""
+    return EndpointFacts(
+        id=plain["id"],
+        url=plain["url"],
+        api_version=plain["api_version"],
+        events=tuple(plain["enabled_events"]),
+        is_enabled=plain["status"] == "enabled",
+    )
 
 
 def event(plain: Plain) -> EventFacts:

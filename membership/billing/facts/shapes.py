@@ -162,6 +162,17 @@ class PreviewFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointFacts:
+    """A webhook endpoint: whom Stripe tells, of what, in which version."""
+
+    id: str
+    url: str
+    api_version: str | None
+    events: tuple[str, ...]
+    is_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class EventFacts:
     """An event: only a hint that an object changed. `plain` is the whole of it."""
 
