@@ -101,6 +101,7 @@ def _say_ready(port: int) -> None:
     click.echo(f"""
   The site         {site}/
   Give             {site}/give
+  Join             {site}/join
   An article       {site}/demo/article
   Sign in          {site}/sign-in   (the mail arrives below)
   Mails sent       {site}/demo/mailbox

@@ -22,6 +22,8 @@ PLAIN = {
     "form-yearly-in-lari": f"{FORM}?interval=year&currency=GEL",
     "transfer": f"/fundraisers/{SLUG}/transfer",
     "join": "/join",
+    "join-form": "/join/friend",
+    "banner": "/embed/banner",
     "leave": "/leave",
     "leave-sent": "/leave?sent=yes",
     "imprint": "/imprint",
@@ -56,6 +58,9 @@ def erring(visitor: Visitor, show: Show, prefix: str = "") -> None:
     visitor.opens(f"{prefix}/fundraisers/{SLUG}/transfer")
     sent_with_errors(visitor)
     show("transfer-errors")
+    visitor.opens(f"{prefix}/join/friend")
+    sent_with_errors(visitor)
+    show("join-errors")
     visitor.opens(f"{prefix}/leave")
     sent_with_errors(visitor)
     show("leave-errors")
