@@ -49,7 +49,8 @@ from membership.domain.donations.settling import (
     refuse,
     undo_refund,
 )
-from membership.domain.payments.fetched import Arrival, Standing
+from membership.domain.payments.arriving import Arrival
+from membership.domain.payments.fetched import Standing
 from membership.domain.payments.first import Status
 
 __all__ = [

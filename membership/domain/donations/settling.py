@@ -23,7 +23,7 @@ from membership.domain.donations.gifts import (
 )
 from membership.domain.fundraisers import Fundraiser
 from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
-from membership.domain.payments.fetched import OTHER_CURRENCY, Arrival
+from membership.domain.payments.arriving import OTHER_CURRENCY, Arrival
 from membership.domain.payments.first import Status
 from membership.errors import N_, Conflict
 
@@ -50,15 +50,9 @@ def arrived(
         and _needs_review(donation, fundraiser, arrival, settings, now)
     )
     payment, newly = payments.arrive(
-        arrival.charge_id,
-        amount=arrival.amount,
-        status=arrival.status,
-        paid_at=arrival.paid_at,
+        arrival,
         person_id=donation.person_id if donation else None,
         donation_id=donation.id if donation else None,
-        payment_intent_id=arrival.payment_intent_id,
-        invoice_id=arrival.invoice_id,
-        card_country=arrival.card_country,
         held=held,
         apart=apart,
     )

@@ -50,9 +50,30 @@ def grant(
     known = find_by_attempt(attempt) if attempt else None
     if known is not None:
         return known
+    membership = _given(person, plan, kind=kind, until=until, attempt=attempt or uuid.uuid4().hex, now=now)
+    if to:
+        person.locked_contact = vault.lock({"email": to, "name": name or ""})
+    audit.record(
+        audit.Tag.MEMBERSHIP_GRANTED,
+        subject_type="person",
+        subject_id=person.reference,
+        by=by,
+        reason=reason,
+        details={"membership": membership.reference, "kind": kind.value, "until": until.date().isoformat()},
+        now=now,
+    )
+    standing.tell(person.id)
+    if to:
+        settling.welcome(membership, to=to, name=name, next_at=None, settings=settings, now=now)
+    return membership
+
+
+def _given(
+    person: Person, plan: Plan, *, kind: Kind, until: datetime, attempt: str, now: datetime
+) -> Membership:
     membership = Membership(
         reference=people.new_reference(),
-        attempt=attempt or uuid.uuid4().hex,
+        attempt=attempt,
         content="",
         leave_token=secrets.token_urlsafe(24),
         person_id=person.id,
@@ -67,21 +88,7 @@ def grant(
         ends_at=until,
     )
     db.session.add(membership)
-    if to:
-        person.locked_contact = vault.lock({"email": to, "name": name or ""})
     db.session.flush()
-    audit.record(
-        audit.Tag.MEMBERSHIP_GRANTED,
-        subject_type="person",
-        subject_id=person.reference,
-        by=by,
-        reason=reason,
-        details={"membership": membership.reference, "kind": kind.value, "until": until.date().isoformat()},
-        now=now,
-    )
-    standing.tell(person.id)
-    if to:
-        settling.welcome(membership, to=to, name=name, next_at=None, settings=settings, now=now)
     return membership
 
 

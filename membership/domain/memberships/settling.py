@@ -22,7 +22,7 @@ from membership.domain.memberships.joining import (
 )
 from membership.domain.memberships.opening import withdraw_until
 from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
-from membership.domain.payments.fetched import OTHER_CURRENCY, Arrival
+from membership.domain.payments.arriving import OTHER_CURRENCY, Arrival
 from membership.domain.payments.first import Status
 
 
@@ -33,15 +33,9 @@ def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now
             move(membership, "fail")
         return None
     payment, newly = payments.arrive(
-        arrival.charge_id,
-        amount=arrival.amount,
-        status=arrival.status,
-        paid_at=arrival.paid_at,
+        arrival,
         person_id=membership.person_id,
         membership_id=membership.id,
-        payment_intent_id=arrival.payment_intent_id,
-        invoice_id=arrival.invoice_id,
-        card_country=arrival.card_country,
     )
     if newly:
         _paid(membership, payment, arrival, settings, now)

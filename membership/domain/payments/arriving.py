@@ -12,6 +12,9 @@ from membership.domain import ledger, people
 from membership.errors import N_, NotFound
 from membership.money import Money
 
+OTHER_CURRENCY = "other-currency"
+"""Why a payment is set apart: it settled in another currency than the ledger's."""
+
 
 class PaymentStatus(StrEnum):
     """As Stripe's charge."""
@@ -19,6 +22,25 @@ class PaymentStatus(StrEnum):
     PENDING = "pending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A charge. `to` and `name` come from its customer and are not kept."""
+
+    charge_id: str
+    amount: Money
+    status: PaymentStatus
+    paid_at: datetime
+    payment_intent_id: str | None
+    invoice_id: str | None
+    card_country: str | None
+    customer_id: str | None
+    to: str | None
+    name: str | None
+    next_at: datetime | None = None
+    covers_until: datetime | None = None
+    """The end of the period that its invoice pays for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +148,8 @@ def payments_of(donation_id: int | None = None, *, membership_id: int | None = N
 
 
 def arrive(
-    charge_id: str,
+    arrival: Arrival,
     *,
-    amount: Money,
-    status: PaymentStatus,
-    paid_at: datetime,
-    payment_intent_id: str | None,
-    invoice_id: str | None,
-    card_country: str | None,
     person_id: int | None = None,
     donation_id: int | None = None,
     membership_id: int | None = None,
@@ -143,28 +159,29 @@ def arrive(
     """The row of this charge, and whether it has just now become paid. Safe to call with the same charge again."""
     made = insert_once(
         Payment,
-        stripe_charge_id=charge_id,
-        amount_minor=amount.minor,
-        currency=amount.currency,
-        status=status,
-        paid_at=paid_at,
+        stripe_charge_id=arrival.charge_id,
+        amount_minor=arrival.amount.minor,
+        currency=arrival.amount.currency,
+        status=arrival.status,
+        paid_at=arrival.paid_at,
         person_id=person_id,
         donation_id=donation_id,
         membership_id=membership_id,
-        stripe_payment_intent_id=payment_intent_id,
-        stripe_invoice_id=invoice_id,
-        card_country=card_country,
+        stripe_payment_intent_id=arrival.payment_intent_id,
+        stripe_invoice_id=arrival.invoice_id,
+        card_country=arrival.card_country,
         held=held,
         apart=apart,
     )
     payment = db.session.scalars(
         select(Payment)
-        .where(Payment.stripe_charge_id == charge_id)
+        .where(Payment.stripe_charge_id == arrival.charge_id)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).one()
-    newly = status is PaymentStatus.SUCCEEDED and (made or payment.status is not PaymentStatus.SUCCEEDED)
-    payment.status = status
+    is_paid = arrival.status is PaymentStatus.SUCCEEDED
+    newly = is_paid and (made or payment.status is not PaymentStatus.SUCCEEDED)
+    payment.status = arrival.status
     return payment, newly
 
 
