@@ -180,7 +180,7 @@ def was_done(operation: str, result_id: str) -> bool:
 def undone(operation: str, result_id: str) -> None:
     """What was made is not there any more: the call that made it may be made again, under the next key."""
     made = update(Call).where(Call.operation == operation, Call.result_id == result_id)
-    db.session.execute(made.where(Call.state == CallState.OK).values(state=CallState.STALE))
+    db.session.execute(made.where(Call.state == CallState.OK).values(state=CallState.FAILED, error="undone"))
 
 
 def found_done(key: str, result_id: str) -> None:

@@ -9,13 +9,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import select
+
 from membership import clock
 from membership.billing import account, calls
 from membership.billing.calls import CallState
 from membership.billing.checkout import portals, products
 from membership.billing.facts import EndpointFacts
 from membership.billing.gateway import API_VERSION, StripeMissing, StripeRefused
-from membership.billing.inbox import HANDLED
+from membership.billing.inbox import HANDLED, StripeEvent
 from membership.db import db, writing
 from membership.domain import plans
 
@@ -51,6 +53,17 @@ def prepare(now: datetime | None = None) -> list[Thing]:
     sold = [products.of_gifts(settings), *(products.of_plan(plan, settings) for plan in plans.all_plans())]
     db.session.commit()
     return [*(_product(one, now) for one in sold), _portal(now), _endpoint(now)]
+
+
+def is_prepared() -> bool:
+    """Whether this account was made ready, as far as we remember."""
+    return portals.find_portal() is not None
+
+
+def is_hook_seen() -> bool:
+    """Whether Stripe has reached our webhook once, with a signature that is right."""
+    seen = select(StripeEvent.event_id).where(StripeEvent.source == "webhook").limit(1)
+    return db.session.scalar(seen) is not None
 
 
 def _product(product: products.Product, now: datetime) -> Thing:

@@ -66,6 +66,7 @@ class Tag(StrEnum):
     EMAIL_CORRECTED = "email.corrected"
     EMAIL_KEPT = "email.kept"
     EMAIL_BOUNCED = "email.bounced"
+    DOMAIN_CHECKED = "domain.checked"
     BACKUP_VERIFIED = "backup.verified"
     CALL_SETTLED = "call.settled"
     TRANSFER_ANNOUNCED = "transfer.announced"
