@@ -1,6 +1,7 @@
 """What we hold about a person: all of it is exported, and all that names them is erased."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import LargeBinary, func, select
@@ -158,6 +159,9 @@ def test_equal_payments_are_told_apart(ana):
     (group,) = personal_data.similar_ones(personal_data.payments_of(ana))
     assert (group.verdict, len(group.payments)) == (Verdict.PERIODS, 2)
     make.donation(settled=True, amount=EUR("10"))
+    (group,) = personal_data.similar_ones(personal_data.payments_of(ana))
+    assert group.verdict is Verdict.CLOSE
+    group.payments[0].payment.paid_at -= timedelta(hours=5)
     (group,) = personal_data.similar_ones(personal_data.payments_of(ana))
     assert group.verdict is Verdict.DIFFERENT
     make.payment(monthly, invoice_id="in_2")

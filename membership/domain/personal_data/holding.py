@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import or_, select
@@ -24,6 +25,8 @@ from membership.domain.transfers import Transfer
 from membership.money import Money
 
 LOOKED_BACK = timedelta(days=90)
+CLOSE = timedelta(hours=1)
+"""Two things of one price within so short a time may have been meant as one."""
 MOST = 500
 
 
@@ -61,6 +64,7 @@ class Verdict(StrEnum):
     """What payments of one amount are to each other."""
 
     TWICE = "twice"
+    CLOSE = "close"
     DIFFERENT = "different"
     PERIODS = "periods"
 
@@ -148,7 +152,15 @@ def _verdict(ones: list[Paid]) -> Verdict:
         subjects.setdefault((one.payment.donation_id, one.payment.membership_id), []).append(one)
     if (None, None) in subjects or any(_is_twice(same) for same in subjects.values()):
         return Verdict.TWICE
-    return Verdict.DIFFERENT if len(subjects) > 1 else Verdict.PERIODS
+    if len(subjects) == 1:
+        return Verdict.PERIODS
+    by_time = sorted((one.payment for one in ones), key=lambda payment: payment.paid_at)
+    is_close = any(
+        later.paid_at - earlier.paid_at < CLOSE
+        and (earlier.donation_id, earlier.membership_id) != (later.donation_id, later.membership_id)
+        for earlier, later in pairwise(by_time)
+    )
+    return Verdict.CLOSE if is_close else Verdict.DIFFERENT
 
 
 def _is_twice(same: list[Paid]) -> bool:
