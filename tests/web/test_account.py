@@ -9,10 +9,12 @@ from membership.domain import donations, memberships, payments, people, plans
 from membership.domain.audit import Record, Tag
 from membership.domain.memberships import Kind, MembershipStatus
 from membership.domain.payments import Payment
+from membership.web import brakes
 from tests import make
 from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, days
 from tests.journeys.member import Member
+from tests.reader import text_of
 from tests.signed_in import as_member
 from tests.web.visitor import beside, text, title
 
@@ -103,6 +105,26 @@ def test_a_button_without_a_token_does_nothing(ana):
     assert ana.membership.status is MembershipStatus.ACTIVE
 
 
+def test_two_tabs_and_the_older_one_comes_too_late(ana):
+    ana.opens("/account/pause")
+    told = {"membership": ana.membership.reference, "csrf_token": ana.ours.field("csrf_token")}
+    ana.follows(ana.presses("/account/leave"))
+    for page, more in (("pause", {"months": "1"}), ("plan", {"price": "patron-month"}), ("leave", {})):
+        answer = ana.ours.post(f"/account/{page}", data=told | more)
+        assert answer.status_code in (303, 409), page
+    assert ana.membership.status is MembershipStatus.ACTIVE
+    assert ana.membership.amount == make.EUR("5")
+
+
+def test_its_pages_are_light_and_kept_nowhere(ana):
+    for path in ("", "/card", "/plan", "/leave", "/pause", "/withdraw", "/receipts", "/gifts", "/sessions"):
+        answer = ana.ours.get(f"/account{path}", headers={"Accept-Encoding": "gzip"})
+        assert answer.status_code == 200, path
+        assert len(answer.data) < 14 * 1024
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "ana@example.org" not in text_of(answer)
+
+
 def test_pausing_and_going_on(ana):
     assert ana.presses("/account/pause", months="4").status_code == 422
     assert beside_of(ana, "months")
@@ -125,6 +147,7 @@ def test_withdrawing_gives_everything_back(ana, stripe):
     settle(stripe)
     assert state(stripe)["refunded"] == 500
     assert ana.membership.ended_by == "withdrawn"
+    assert "€5 given back" in ana.opens("/account/receipts")
     assert ana.sends("/account/withdraw").status_code == 303
     assert state(stripe)["refunds"] == 1
 
@@ -236,7 +259,7 @@ def test_what_staff_gave_costs_nothing_and_offers_no_card(stranger):
     assert "Leave" not in said.replace("Leave this empty", "")
 
 
-def test_receipts_list_print_and_go_out_again(ana, stripe, mailbox):
+def test_receipts_list_print_and_go_out_again(ana, stripe, mailbox, monkeypatch):
     paid = db.session.scalar(select(Payment))
     ana.opens("/account/receipts")
     assert "€5" in text(ana.ours)
@@ -249,6 +272,8 @@ def test_receipts_list_print_and_go_out_again(ana, stripe, mailbox):
     settle(stripe)
     assert len(mailbox) == before + 1
     assert mailbox[-1]["To"] == ana.email
+    monkeypatch.setattr(brakes, "PER_EMAIL_MAILED", 2)
+    assert ana.sends(f"/account/receipts/{paid.reference}").status_code == 429
 
 
 def test_a_receipt_stands_without_stripe(ana, stripe):

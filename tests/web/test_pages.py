@@ -23,6 +23,8 @@ PAGES = (
     "/imprint",
     "/leave",
     "/leave?sent=yes",
+    "/withdraw",
+    "/withdraw?sent=yes",
     "/demo/article",
     "/demo/mailbox",
     "/nothing",
