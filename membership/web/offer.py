@@ -2,18 +2,17 @@
 
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from flask import url_for
 
 from membership import clock
 from membership.domain import banners, plans
 from membership.domain.banners import BannerLine, Drive
+from membership.domain.memberships.opening import WITHDRAW_WITHIN
 from membership.domain.plans import Perk, PerkWords, Plan, PlanWords, Price
 from membership.money import Money
 from membership.web import locales, view
-
-WITHDRAWAL_DAYS = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def _tier(plan: Plan, prices: dict[str, Price], opened: list[Perk], locale: str,
 def renewals() -> Renewals:
     """From today, by the newsroom's calendar: the same day of the next month and year, or its last one."""
     today = clock.now().astimezone(view.settings().timezone).date()
-    return Renewals(_later(today, 1), _later(today, 12), today + timedelta(days=WITHDRAWAL_DAYS))
+    return Renewals(_later(today, 1), _later(today, 12), today + WITHDRAW_WITHIN)
 
 
 def _later(day: date, months: int) -> date:
