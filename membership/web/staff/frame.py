@@ -51,17 +51,19 @@ def path_of(reference: str) -> str:
 
 
 def around() -> dict[str, object]:
-    """For the templates: `places`, `me`, `my_role`, what is to be told, and where a person's page is."""
-    if not current_user.is_authenticated:
-        return {}
-    told = session.pop("told", "")
+    """For the templates. What asks the database is a function: an error page, which has no frame, asks it nothing."""
     return {
-        "places": _places(),
-        "me": names.called(access.person()),
-        "my_role": _role(),
-        "told": told,
+        "places": _places,
+        "me": _me,
+        "my_role": _role,
+        "told": session.pop("told", ""),
         "person_path": path_of,
     }
+
+
+def _me() -> str:
+    """What to call whoever is here."""
+    return names.called(access.person())
 
 
 def _places() -> list[Place]:
