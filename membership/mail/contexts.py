@@ -169,7 +169,7 @@ class MembershipReceipt(TypedDict):
     interval: Interval
     reference: str
     paid_on: str
-    covers_until: str
+    covers_until: str | None
     next_on: str | None
     host: str
     statement: str
@@ -188,7 +188,7 @@ class PaymentFailed(TypedDict):
     attempt: int
     which: Literal["first", "again", "last"]
     tries_again_on: str | None
-    perks_until: str
+    perks_until: str | None
     fix_url: str
     pay_url: str | None
     leave_url: str | None
@@ -251,7 +251,7 @@ class WithdrawOne(TypedDict):
     url: str
     plan: str
     amount: Amount | None
-    joined_on: str
+    joined_on: str | None
     until: str
 
 
