@@ -97,6 +97,9 @@ def join(slug: str) -> ResponseReturnValue:
         return back.page(422, says="again")
     if not (terms.is_known and form.validate()):
         return back.page(422, general=[] if terms.is_known else [gettext("We cannot take this currency.")])
+    if request.form.get("seen", terms.seen) != terms.seen:
+        changed = gettext("The prices have changed while this page was open. Please look at them again.")
+        return back.page(422, general=[changed])
     if not brakes.may_try("join", form.email.data or ""):
         db.session.commit()  # what was counted stays counted
         return back.page(429, says="limit")

@@ -41,6 +41,11 @@ class Terms:
         return cls(plan, currency, usual, prices, is_known=wanted in (*offered, ""))
 
     @property
+    def seen(self) -> str:
+        """The prices as the form shows them: one that has changed meanwhile is shown again before anybody pays it."""
+        return " ".join(f"{value}:{price.amount_minor}" for value, price in self.prices.items())
+
+    @property
     def query(self) -> str:
         """The same choice as a query string, for links to this page in another language."""
         return f"?currency={self.currency}" if self.currency != self.usual else ""

@@ -238,3 +238,13 @@ def test_whoever_pays_already_is_offered_the_change_instead(client):
     assert "/account/plan" in {a.get("href") for a in client.page.iter("a")}
     assert client.post(FORM, data=told).status_code == 422
     assert joined() == 1
+
+
+def test_a_price_that_has_changed_meanwhile_is_shown_before_anybody_pays_it(client):
+    told = tokens(client, FORM) | GOOD | {"seen": "month-EUR:500 year-EUR:5000"}
+    make.plan("reader", prices={"month": "8", "year": "80"}, currencies=("EUR", "GEL"), perks=("letters",))
+    db.session.commit()
+    assert client.post(FORM, data=told).status_code == 422
+    assert "The prices have changed while this page was open." in text(client)
+    assert joined() == 0
+    assert value(client, "email") == "ana@example.org"

@@ -39,14 +39,12 @@ def grant(
     name: str | None = None,
     now: datetime | None = None,
 ) -> Membership:
-    """Give a membership until a day. `to` and `name` are kept under the outbox key while it runs, where Stripe does
-    not know the person. The same attempt gives the same membership.
-    """
+    """Give a membership until a day; the same attempt gives the same one. Stripe may not know `to`: it is kept locked."""
     now = now or clock.now()
-    if kind is Kind.PAID:
-        raise ValueError("a paid membership is joined, not given")
+    assert kind is not Kind.PAID, "a paid membership is joined, not given"
     if not now < until <= now + LONGEST:
         raise Invalid(N_("Please choose a day in the future, within ten years."), field="until")
+    db.session.refresh(person, with_for_update=True)  # two presses at once come one after the other
     known = find_by_attempt(attempt) if attempt else None
     if known is not None:
         return known
