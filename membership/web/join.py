@@ -95,15 +95,22 @@ def join(slug: str) -> ResponseReturnValue:
     back = _Back(terms, form, attempt or attempts.fresh())
     if attempt is None or not attempts.is_pressed(attempt):
         return back.page(422, says="again")
-    if not (terms.is_known and form.validate()):
-        return back.page(422, general=[] if terms.is_known else [gettext("We cannot take this currency.")])
-    if request.form.get("seen", terms.seen) != terms.seen:
-        changed = gettext("The prices have changed while this page was open. Please look at them again.")
-        return back.page(422, general=[changed])
+    general = _objections(terms)
+    if general or not form.validate():
+        return back.page(422, general=general)
     if not brakes.may_try("join", form.email.data or ""):
         db.session.commit()  # what was counted stays counted
         return back.page(429, says="limit")
     return _pay(back, form, attempt)
+
+
+def _objections(terms: Terms) -> list[str]:
+    """What is wrong with the form as a whole."""
+    if not terms.is_known:
+        return [gettext("We cannot take this currency.")]
+    if request.form.get("seen", terms.seen) != terms.seen:
+        return [gettext("The prices have changed while this page was open. Please look at them again.")]
+    return []
 
 
 class _Back:
