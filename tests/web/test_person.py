@@ -39,7 +39,7 @@ class Desk:
 
     def opens(self, person, **query):
         answer = self.browser.get(path(person), query_string=query)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200
         return text(self.browser)
 
     def posts(self, person, act, **fields):

@@ -18,7 +18,7 @@ from membership.domain.notes import Note
 from membership.domain.outbox import Email
 from membership.domain.payments import Payment, Refund
 from membership.domain.people import Person
-from membership.domain.personal_data.holding import about, holding_of, subjects_of
+from membership.domain.personal_data.holding import Holding, about, holding_of, subjects_of
 
 TOLD_ELSEWHERE = (
     Tag.PERSON_NOTED,
@@ -38,9 +38,15 @@ class Fact:
     row: Any
 
 
-def history_of(person: Person, *, before: datetime | None = None, most: int = 40) -> tuple[list[Fact], bool]:
-    """The newest facts before that moment, newest first, and whether there are earlier ones."""
-    facts = sorted(_facts(person, before, most + 1), key=lambda fact: fact.at, reverse=True)
+def history_of(
+    person: Person, *, held: Holding | None = None, before: datetime | None = None, most: int = 40
+) -> tuple[list[Fact], bool]:
+    """The newest facts before that moment, newest first, and whether there are earlier ones.
+
+    `held` is what is held of this person, where the caller has gathered it already.
+    """
+    held = held or holding_of(person)
+    facts = sorted(_facts(person, held, before, most + 1), key=lambda fact: fact.at, reverse=True)
     if len(facts) <= most:
         return facts, False
     last = facts[most - 1].at
@@ -48,7 +54,7 @@ def history_of(person: Person, *, before: datetime | None = None, most: int = 40
     return kept, len(kept) < len(facts)
 
 
-def _facts(person: Person, before: datetime | None, most: int) -> Iterator[Fact]:
+def _facts(person: Person, held: Holding, before: datetime | None, most: int) -> Iterator[Fact]:
     mine: tuple[tuple[str, Any, Any, Any], ...] = (
         ("joined", Membership, Membership.started_at, Membership.person_id == person.id),
         ("ended", Membership, Membership.ended_at, Membership.person_id == person.id),
@@ -61,7 +67,7 @@ def _facts(person: Person, before: datetime | None, most: int) -> Iterator[Fact]
             yield Fact(getattr(row, at.key), kind, row)
     yield from _refunds(person, before, most)
     yield from _notes(person, before, most)
-    yield from _records(person, before, most)
+    yield from _records(subjects_of(person, held), before, most)
 
 
 def _page(found: Any, at: Any, before: datetime | None, most: int) -> Any:
@@ -81,10 +87,9 @@ def _notes(person: Person, before: datetime | None, most: int) -> Iterator[Fact]
         yield Fact(note.at, "note", notes.read(note))
 
 
-def _records(person: Person, before: datetime | None, most: int) -> Iterator[Fact]:
-    subjects = about(subjects_of(person, holding_of(person)))
+def _records(subjects: dict[str, list[str]], before: datetime | None, most: int) -> Iterator[Fact]:
     found = select(audit.Record).where(
-        subjects, audit.Record.tag.not_in([tag.value for tag in TOLD_ELSEWHERE])
+        about(subjects), audit.Record.tag.not_in([tag.value for tag in TOLD_ELSEWHERE])
     )
     for record in db.session.scalars(_page(found, audit.Record.at, before, most)):
         yield Fact(record.at, "record", record)

@@ -201,7 +201,7 @@ class Shown:
     def history(self) -> tuple[list[line.Line], str]:
         """The lines of the history, and from when the earlier ones are asked for."""
         before = _moment(request.args.get("before", ""))
-        facts, more = personal_data.history_of(self.person, before=before)
+        facts, more = personal_data.history_of(self.person, held=self.held, before=before)
         lines = line.lines_of(facts, self)
         return lines, facts[-1].at.isoformat() if more else ""
 

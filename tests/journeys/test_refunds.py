@@ -1,0 +1,38 @@
+"""Refunds of a membership in the books: in parts, and one that fails after all."""
+
+from membership.billing import checkout
+from membership.billing.checkout import Outcome
+from membership.domain import ledger, payments
+from membership.domain.payments import RefundStatus
+from tests import make
+from tests.journeys.donor import control, settle, state
+from tests.journeys.joiner import Joiner
+from tests.make import EUR
+
+
+def test_a_membership_goes_back_in_parts_and_stands_again_when_one_fails(app, stripe):
+    make.the_newsroom()
+    make.plan("friend")
+    mine = Joiner(stripe).joins()
+    (paid,) = payments.payments_of(membership_id=mine.id)
+    tamar = make.person("tamar@example.org")
+    for amount in ("1.67", "3.33"):
+        assert checkout.refund(payments.ask_refund(paid, EUR(amount), by=tamar)) is Outcome.AGREED
+        _days_pass(stripe)
+    fee = ledger.balance("fees")
+    assert [ledger.balance(one) for one in ("membership", "lost-fees", "stripe")] == [0, 0, -fee]
+    assert payments.remaining(paid) == EUR("0")
+    control(stripe, "refund_fail", refund=payments.refunds_of(paid)[0].stripe_refund_id)
+    _days_pass(stripe)
+    assert payments.refunds_of(paid)[0].status is RefundStatus.FAILED
+    assert (ledger.balance("membership"), payments.remaining(paid)) == (-167, EUR("1.67"))
+    assert ledger.balance("stripe") == state(stripe)["balance"] == 167 - fee
+    assert checkout.refund(payments.ask_refund(paid, EUR("1.67"), by=tamar)) is Outcome.AGREED
+    _days_pass(stripe)
+    assert (ledger.balance("membership"), ledger.check()) == (0, [])
+
+
+def _days_pass(stripe):
+    settle(stripe)
+    stripe.advance(days=1)
+    settle(stripe)
