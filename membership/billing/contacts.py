@@ -4,6 +4,7 @@ from membership import vault
 from membership.billing import account
 from membership.billing.facts import Contact
 from membership.billing.gateway import StripeRefused, StripeUnavailable
+from membership.db import db
 from membership.domain.people import Person
 from membership.errors import DomainError
 
@@ -19,10 +20,12 @@ def at_stripe(customer_id: str | None) -> Contact | None:
 def of(person: Person) -> Contact | None:
     """Address and name of a person: from Stripe within a reader's patience, else from what we keep; None if nowhere.
 
+    Commits first: nothing is locked while Stripe is asked.
     The newsroom's private key is the last resort, where this server holds it at all.
     """
     customer_id = person.stripe_customer_id
     locked, sealed = person.locked_contact, person.sealed_identity
+    db.session.commit()
     try:
         contact = account.here().quick.customer(customer_id).contact if customer_id else None
     except (StripeRefused, StripeUnavailable):

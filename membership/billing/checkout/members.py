@@ -4,6 +4,7 @@ Each wish is recorded with its parameters before Stripe is asked. A newer wish r
 not answered, so a late answer never turns it back.
 """
 
+import secrets
 from calendar import monthrange
 from datetime import datetime, timedelta
 from typing import Any
@@ -201,7 +202,7 @@ def _update(membership: Membership, family: str, wish: dict[str, Any], now: date
         raise Conflict(N_("This membership is not paid through Stripe: staff can change it."))
     name = f"{family}:{membership.stripe_subscription_id}"
     calls.supersede(name)
-    key = calls.fresh_key(f"{name}:{int(now.timestamp() * 1000)}")
+    key = f"{name}:{secrets.token_hex(8)}"
     calls.record(key, "subscriptions.update", {"id": membership.stripe_subscription_id, **wish}, now=now)
     return asking.send(key, now)
 
