@@ -21,7 +21,7 @@ PO := $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
-.PHONY: help preflight install dev browser demo demo-reset test test-fast check bench migration requirements messages
+.PHONY: help preflight install dev browser demo demo-reset test test-fast check bench bench-large migration requirements messages
 
 help: ## this list
 	@echo "Pressfund. make ..."
@@ -88,6 +88,9 @@ check: dev ## ruff, djlint, mypy, lint-imports, models equal migrations, catalog
 
 bench: dev ## ratios against a floor measured in the same run: a table, bench/results.json
 	@$(BIN)/python -m bench
+
+bench-large: dev ## the desk at a million people on PostgreSQL: minutes, bench/large.json
+	@$(BIN)/python -m bench --large
 
 migration: dev ## a new numbered migration from the models: make migration m="outlets gain a link"
 	@[ -n "$(m)" ] || { echo 'Say what changes: make migration m="outlets gain a link"' >&2; exit 1; }

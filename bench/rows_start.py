@@ -21,7 +21,12 @@ SECONDS = 1.0
 def memory(world: World, gun: Gun) -> Row:
     """The app as it is served, after pages, forms and events have come through both workers."""
     with Server("wsgi:app", world.environment(world.fresh("sqlite"))) as server:
-        for path in (*PAGES.values(), *(f"/ka{path}" for path in PAGES.values()), FORMS["gift form"], f"/ka{FORM}"):
+        for path in (
+            *PAGES.values(),
+            *(f"/ka{path}" for path in PAGES.values()),
+            FORMS["gift form"],
+            f"/ka{FORMS['gift form']}",
+        ):
             gun.shoot(server.port, 0.1, request=get(path))
         made = {"template": events.template(), "path": OURS, "secret": WEBHOOK_SECRET, "first": 0, "count": 300,
                 "livemode": True}  # fmt: skip

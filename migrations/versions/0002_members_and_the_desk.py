@@ -457,6 +457,13 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.add_column(sa.Column("reference", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("person_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("membership_id", sa.Integer(), nullable=True))
+        batch_op.create_index(
+            "ix_payments_held",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("held = 1"),
+            postgresql_where=sa.text("held"),
+        )
         batch_op.create_index(batch_op.f("ix_payments_membership_id"), ["membership_id"], unique=False)
         batch_op.create_index("ix_payments_person", ["person_id", "id"], unique=False)
         batch_op.create_index(
@@ -564,10 +571,10 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.add_column(sa.Column("asked_by_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("approved_by_id", sa.Integer(), nullable=True))
         batch_op.create_foreign_key(
-            batch_op.f("fk_refunds_asked_by_id_people"), "people", ["asked_by_id"], ["id"]
+            batch_op.f("fk_refunds_approved_by_id_people"), "people", ["approved_by_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_refunds_approved_by_id_people"), "people", ["approved_by_id"], ["id"]
+            batch_op.f("fk_refunds_asked_by_id_people"), "people", ["asked_by_id"], ["id"]
         )
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_refunds_refundstatus"), type_="check")
@@ -621,8 +628,8 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         )
 
     with op.batch_alter_table("refunds", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_refunds_approved_by_id_people"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_refunds_asked_by_id_people"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_refunds_approved_by_id_people"), type_="foreignkey")
         batch_op.drop_column("approved_by_id")
         batch_op.drop_column("asked_by_id")
 
@@ -660,6 +667,9 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         )
         batch_op.drop_index("ix_payments_person")
         batch_op.drop_index(batch_op.f("ix_payments_membership_id"))
+        batch_op.drop_index(
+            "ix_payments_held", sqlite_where=sa.text("held = 1"), postgresql_where=sa.text("held")
+        )
         batch_op.drop_column("membership_id")
         batch_op.drop_column("person_id")
         batch_op.drop_column("reference")

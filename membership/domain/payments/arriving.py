@@ -67,6 +67,7 @@ class Payment(Base):
             sqlite_where=text("apart IS NOT NULL"),
             postgresql_where=text("apart IS NOT NULL"),
         ),
+        Index("ix_payments_held", "id", sqlite_where=text("held = 1"), postgresql_where=text("held")),
         Index(
             "ix_payments_unpaid",
             "id",

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Row
 
 from membership.db import db
-from membership.domain.donations import Donation, Review
+from membership.domain.donations import Donation
 from membership.domain.fundraisers import Fundraiser
 from membership.domain.memberships import Membership
 from membership.domain.payments import Payment, PaymentStatus, Refund
@@ -98,7 +98,7 @@ def _in_state(found: Asked, state: State | None) -> Asked:
     if state is State.APART:
         return found.where(Payment.apart.is_not(None))
     if state is State.HELD:
-        return found.where(Payment.donation_id.in_(select(Donation.id).where(Donation.review == Review.HELD)))
+        return found.where(Payment.held)
     if state is State.UNPAID:
         return found.where(Payment.status != PaymentStatus.SUCCEEDED)
     if state is State.UNBOOKED:

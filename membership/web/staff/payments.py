@@ -67,11 +67,11 @@ def status_of(paid: Paid) -> tuple[str, str]:
         return "rest", gettext("On its way")
     if paid.status is PaymentStatus.FAILED:
         return "over", gettext("Failed")
+    if paid.refunded is not None and paid.refunded >= paid.amount:
+        return "over", gettext("Refunded")
     if paid.apart is not None:
         why = APART.get(paid.apart)
         return "bad", gettext("Set apart: %(why)s", why=gettext(why) if why else paid.apart)
     if paid.is_held:
         return "late", gettext("Held")
-    if paid.refunded is not None and paid.refunded >= paid.amount:
-        return "over", gettext("Refunded")
     return "well", gettext("Paid")
