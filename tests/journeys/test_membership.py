@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from membership import clock
-from membership.billing import account, checkout, converge
+from membership.billing import account, checkout, converge, inbox
 from membership.billing.checkout import CardOutcome, Outcome
 from membership.db import db
 from membership.domain import ledger, memberships, payments, people, plans
@@ -105,6 +105,21 @@ def test_another_card_pays_what_is_late_and_all_that_follows(ana, stripe, mailbo
     assert len(mailbox) == 1  # thanked once
     days(stripe, 31)
     assert state(stripe)["charges"] == 3
+
+
+@pytest.mark.parametrize("first", ["invoice", "charge"])
+def test_all_is_well_again_whichever_comes_first(ana, stripe, mailbox, first):
+    ana.joins()
+    ana.card_fails_from_now_on()
+    days(stripe, 32)
+    late = ana.membership.late_invoice_id
+    assert ana.changes_card() is CardOutcome.PAID
+    if first == "invoice":
+        inbox.look_at([("invoice", late)])
+        assert ana.membership.late_attempts == 0
+    settle(stripe)
+    assert [subject for subject in subjects(mailbox) if "in order again" in subject] == subjects(mailbox)[-1:]
+    assert (ana.membership.late_invoice_id, ana.membership.late_attempts) == (None, 0)
 
 
 def test_a_new_card_is_adopted_even_if_nobody_comes_back_from_the_portal(ana, stripe):

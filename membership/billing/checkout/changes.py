@@ -118,7 +118,7 @@ def note_card(membership: Membership, method_id: str | None, *, now: datetime) -
     params = {"id": subscription_id, "default_payment_method": method_id}
     card = calls.fresh_key(f"card:{subscription_id}:{method_id}")
     keys = [calls.record(card, "subscriptions.update", params, now=now).idem_key]
-    if membership.late_invoice_id:
+    if membership.late_invoice_id and membership.late_attempts:
         pay = {"id": membership.late_invoice_id, "payment_method": method_id}
         key = f"pay:{membership.late_invoice_id}:{method_id}"
         keys.append(calls.record(key, "invoices.pay", pay, now=now).idem_key)

@@ -54,8 +54,10 @@ def _paid(
     people.paid_as(membership.person_id, arrival.customer_id)
     typed = vault.unlock(membership.keepsake)["name"] if membership.keepsake else ""
     membership.keepsake = None
-    is_recovered = membership.late_attempts > 0 and membership.late_invoice_id == arrival.invoice_id
+    is_recovered = arrival.invoice_id is not None and membership.late_invoice_id == arrival.invoice_id
     covered(membership, until=arrival.covers_until, invoice_id=arrival.invoice_id)
+    if is_recovered:
+        membership.late_invoice_id = None
     is_first = membership.started_at is None
     if is_first:
         _begin(membership, arrival, settings, now)
@@ -70,11 +72,14 @@ def _paid(
 
 
 def covered(membership: Membership, *, until: datetime | None, invoice_id: str | None) -> None:
-    """An invoice was paid: the period it pays for is covered, and it is late no more."""
+    """An invoice was paid: the period it pays for is covered, and it is late no more.
+
+    Which one was late is known until its charge is here, before or after the invoice: its receipt says that all is well.
+    """
     if until is not None and (membership.paid_until is None or until > membership.paid_until):
         membership.paid_until = until
     if membership.late_invoice_id == invoice_id:
-        membership.late_invoice_id, membership.late_attempts = None, 0
+        membership.late_attempts = 0
 
 
 def _begin(membership: Membership, arrival: Arrival, settings: Settings, now: datetime) -> None:
