@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from membership import clock
 from membership.app import create_app
+from membership.billing import account
 from membership.db import db
 from membership.domain import ledger
 from membership.sandbox import Sandbox
@@ -177,21 +178,23 @@ class Apps:
         self.shared: dict[tuple[Any, ...], Flask] = {}
         self.urls: dict[str, str] = {}
 
-    def on(self, url: str, **more: str) -> Flask:
-        """A new app on this database."""
+    def on(self, url: str, *, patient: bool = False, **more: str) -> Flask:
+        """A new app on this database; unless `patient` it takes Stripe's first answer, also when there is none."""
         calls = requests.Session()
         calls.mount(builder.ENVIRONMENT["STRIPE_API_BASE"], WSGIAdapter(self.switchboard))
         own = {"MAIL_URL": self.mail_url, "INSTANCE_PATH": str(self.databases.folder / "instance")}
         app = create_app(builder.settings(url, **(own | more)), stripe_session=calls)
+        if not patient:
+            account.join(app, app.config["SETTINGS"], calls, retries=0)
         app.test_client_class = Reader
         return app
 
-    def on_shared(self, kind: str, more: dict[str, str]) -> Flask:
-        key = (kind, *sorted(more.items()))
+    def on_shared(self, kind: str, more: dict[str, str], *, patient: bool = False) -> Flask:
+        key = (kind, patient, *sorted(more.items()))
         if key not in self.shared:
             if kind not in self.urls:
                 self.urls[kind] = self.databases.fresh(kind)
-            self.shared[key] = self.on(self.urls[kind], **more)
+            self.shared[key] = self.on(self.urls[kind], patient=patient, **more)
         return self.shared[key]
 
     def close(self) -> None:
@@ -219,9 +222,13 @@ def apps(databases: builder.Databases, mail_server: MailServer) -> Iterator[Apps
 
 @pytest.fixture
 def app(database: str, apps: Apps, request: pytest.FixtureRequest) -> Iterator[Flask]:
-    """The app in its context. @pytest.mark.settings(GRACE_DAYS="3") gives one with other settings."""
+    """The app in its context. @pytest.mark.settings(GRACE_DAYS="3") gives one with other settings.
+
+    @pytest.mark.patient gives one that asks Stripe again after each failure, with the SDK's pauses, as in production.
+    """
     marker = request.node.get_closest_marker("settings")
-    app = apps.on_shared(database, marker.kwargs if marker else {})
+    patient = request.node.get_closest_marker("patient") is not None
+    app = apps.on_shared(database, marker.kwargs if marker else {}, patient=patient)
     engines = db._app_engines[app]
     engine = engines[None]
     with engine.connect() as connection:

@@ -21,12 +21,14 @@ class Account:
     quick: Gateway
 
 
-def join(app: Flask, settings: Settings, session: requests.Session | None = None) -> None:
-    """Give the app its account; `session` carries the requests in tests."""
+def join(
+    app: Flask, settings: Settings, session: requests.Session | None = None, *, retries: int = 2
+) -> None:
+    """Give the app its account; in tests `session` carries the requests and few `retries` save their pauses."""
     key, base = settings.stripe_secret_key, settings.stripe_api_base
     app.extensions["stripe-account"] = Account(
         settings,
-        Gateway(key, api_base=base, session=session, timeout=(3.05, 8)),
+        Gateway(key, api_base=base, session=session, timeout=(3.05, 8), retries=retries),
         Gateway(key, api_base=base, session=session, timeout=(1, 1.5), retries=0),
     )
 

@@ -163,7 +163,7 @@ def test_a_charge_over_another_amount_is_set_apart(donor, stripe):
 
 def test_a_press_that_died_after_stripe_accepted_is_one_session(donor, stripe):
     donor.open_form()
-    control(stripe, "faults", next=3, kind="timeout_after_commit", path="/v1/checkout/sessions")
+    control(stripe, "faults", next=1, kind="timeout_after_commit", path="/v1/checkout/sessions")
     assert donor.press().status_code == 503
     call = db.session.scalars(select(Call).where(Call.operation == "sessions.create")).one()
     assert call.state is CallState.UNKNOWN
@@ -187,7 +187,7 @@ def test_a_refund_with_a_broken_answer_is_made_once(donor, stripe):
     donor.gives()
     settle(stripe)
     row = db.session.scalars(select(Payment)).one()
-    control(stripe, "faults", next=3, kind="500", path="/v1/refunds")
+    control(stripe, "faults", next=1, kind="500", path="/v1/refunds")
     with writing():
         asked = payments.ask_refund(row, make.EUR("5"))
         db.session.commit()
@@ -203,7 +203,7 @@ def test_a_refund_with_a_broken_answer_is_made_once(donor, stripe):
 
 def test_outgoing_parameters_are_locked_until_the_outcome_is_known(donor, stripe):
     donor.open_form()
-    control(stripe, "faults", next=3, kind="timeout", path="/v1/checkout/sessions")
+    control(stripe, "faults", next=1, kind="timeout", path="/v1/checkout/sessions")
     donor.press()
     call = db.session.scalars(select(Call).where(Call.operation == "sessions.create")).one()
     assert b"ana@example.org" not in call.locked_params
@@ -214,7 +214,7 @@ def test_a_stop_is_asked_until_it_is_heard_however_long(donor, stripe):
     donor.gives(interval="month")
     settle(stripe)
     gift = db.session.scalars(select(Donation)).one()
-    control(stripe, "faults", next=3, kind="timeout", path="/v1/subscriptions")
+    control(stripe, "faults", next=1, kind="timeout", path="/v1/subscriptions")
     assert checkout.stop(gift) is False
     stripe.advance(days=3)
     assert checkout.resume_calls() == 1
@@ -226,7 +226,7 @@ def test_an_old_unknown_change_is_given_up_and_forgotten(donor, stripe):
     donor.gives(interval="month")
     settle(stripe)
     gift = db.session.scalars(select(Donation)).one()
-    control(stripe, "faults", next=3, kind="timeout", path="/v1/subscriptions")
+    control(stripe, "faults", next=1, kind="timeout", path="/v1/subscriptions")
     assert checkout.pause(gift) is False
     stripe.advance(days=1)
     assert checkout.resume_calls() == 0
@@ -237,7 +237,7 @@ def test_an_old_unknown_change_is_given_up_and_forgotten(donor, stripe):
 
 def test_what_an_unanswered_checkout_said_is_forgotten_after_a_day(donor, stripe):
     donor.open_form()
-    control(stripe, "faults", next=3, kind="timeout", path="/v1/checkout/sessions")
+    control(stripe, "faults", next=1, kind="timeout", path="/v1/checkout/sessions")
     assert donor.press().status_code == 503
     stripe.advance(days=1)
     poll.sweep()
@@ -389,7 +389,7 @@ def test_calls_are_recorded_before_they_are_made(app, stripe):
         first = call.created_at
         again = calls.record("key-1", "products.create", {"id": "other", "name": "y"})
         assert again.created_at == first
-        control(stripe, "faults", next=3, kind="drop_reply", path="/v1/products")
+        control(stripe, "faults", next=1, kind="drop_reply", path="/v1/products")
         with pytest.raises(StripeUnavailable):
             calls.send(again)
         assert calls.find_call("key-1").state is CallState.UNKNOWN

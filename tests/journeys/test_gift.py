@@ -103,6 +103,15 @@ def test_a_double_click_is_one_checkout_and_one_charge(donor, stripe, mailbox):
     one_gift_in_the_books(stripe, mailbox)
 
 
+@pytest.mark.patient
+def test_one_lost_reply_is_asked_for_again_before_anybody_notices(donor, stripe):
+    donor.open_form()
+    control(stripe, "faults", next=1, kind="drop_reply", path="/v1/checkout/sessions")
+    assert donor.press().status_code == 303
+    assert state(stripe)["sessions"] == 1
+
+
+@pytest.mark.patient
 def test_three_lost_replies_and_the_same_press_reach_the_same_session(donor, stripe, mailbox):
     donor.open_form()
     control(stripe, "faults", next=3, kind="drop_reply", path="/v1/checkout/sessions")
