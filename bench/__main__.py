@@ -13,7 +13,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import machine, rows_converge, rows_desk, rows_hook, rows_pages, rows_start, rows_weight
+from bench import (
+    machine,
+    rows_account,
+    rows_converge,
+    rows_desk,
+    rows_hook,
+    rows_pages,
+    rows_start,
+    rows_weight,
+)
 from bench.figures import Row, table
 from bench.load import Gun
 from bench.world import KINDS, World
@@ -41,6 +50,7 @@ def parts(world: World, gun: Gun, size: Size) -> dict[str, Callable[[], list[Row
         "start": lambda: [rows_start.memory(world, gun), rows_start.first(world, size.starts)],
         "weight": lambda: rows_weight.measure(world),
         "desk": lambda: rows_desk.measure(world, size.rounds),
+        "account": lambda: rows_account.measure(world, size.rounds),
     }
 
 
@@ -48,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="few short rounds: half a minute, rough ratios")
     parser.add_argument(
-        "--only", metavar="PART", action="append", help="pages, hook, converge, start, weight, desk"
+        "--only", metavar="PART", action="append", help="pages, hook, converge, start, weight, desk, account"
     )
     parser.add_argument(
         "--large", action="store_true", help="only the desk, at a million people; takes minutes"
