@@ -40,7 +40,7 @@ SELECT 'p' || n, md5(n::text) || md5((-n)::text), %(sealed)s,
  CASE WHEN n %% 10 > 1 THEN NULL WHEN n %% 50 = 1 THEN 'complimentary' ELSE 'paid' END,
  CASE WHEN n %% 10 > 1 THEN NULL ELSE since END,
  CASE WHEN n %% 10 > 6 THEN 'nothing' WHEN n %% 20 = 2 THEN 'running' ELSE 'once' END,
- CASE WHEN n %% 500 = 0 THEN now() END
+ CASE WHEN n %% 100 = 5 THEN now() END
 FROM (SELECT n, timestamptz '2020-01-01' + n * (interval '6 years' / %(many)s) AS since
  FROM generate_series(1, %(many)s) n) numbers"""
 MEMBERSHIPS = """INSERT INTO memberships (reference, attempt, content, leave_token, person_id, plan_id, kind, status, asked,
@@ -142,8 +142,8 @@ def _asks(asked: Asked, many: int) -> Callable[[], Any]:
 
     def page() -> None:
         shown = reports.people.page_of(asked.filter, place)
-        if len(shown.rows) < 20 or not reports.people.count(asked.filter):
-            raise RuntimeError(f"{asked.name}: hardly anybody is shown, so nothing is measured")
+        if len(shown.rows) < 50 or not reports.people.count(asked.filter):
+            raise RuntimeError(f"{asked.name}: the page is not full, so another one is measured")
 
     return page
 

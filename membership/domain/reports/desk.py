@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, null, or_, select, text
+from sqlalchemy import ColumnElement, and_, exists, func, null, or_, select, text
 from sqlalchemy.engine import Row
+from sqlalchemy.orm import aliased
 
 from membership.db import db
 from membership.domain.corrections import Correction, CorrectionStatus
@@ -19,6 +20,7 @@ from membership.domain.memberships import Membership, MembershipStatus
 from membership.domain.memberships.joining import LIVE
 from membership.domain.outbox import Email
 from membership.domain.payments import Payment, Refund, RefundStatus
+from membership.domain.payments.refunds import COUNTED
 from membership.domain.people import Given, Person, Standing
 from membership.domain.reports.names import Named, named
 from membership.domain.reports.paging import Asked
@@ -106,6 +108,44 @@ def _proposed(_now: datetime) -> Asked:
     )
 
 
+def _refund_failed(_now: datetime) -> Asked:
+    """Money that was to go back and did not; a proposal that somebody took back was never with Stripe.
+
+    What came later replaces it: as much in all as failed, or another try that stands here itself.
+    """
+    tried = or_(Refund.status == RefundStatus.FAILED, Refund.stripe_refund_id.is_not(None))
+    asked = select(
+        Payment.person_id, Refund.amount_minor, Payment.currency, Refund.asked_at, Payment.reference
+    )
+    return (
+        asked.join(Payment, Payment.id == Refund.payment_id)
+        .where(Refund.status.in_((RefundStatus.FAILED, RefundStatus.CANCELED)), tried)
+        .where(_sum_of(_OTHER.status.in_(COUNTED)) < Payment.amount_minor)
+        .where(_sum_of(_OTHER.id > Refund.id, _OTHER.status.in_(COUNTED)) < Refund.amount_minor)
+        .where(~_another_try())
+        .order_by(Refund.id)
+    )
+
+
+_OTHER = aliased(Refund)
+
+
+def _sum_of(*which: ColumnElement[bool]) -> ColumnElement[int]:
+    """What these refunds of the same payment give back."""
+    total = select(func.coalesce(func.sum(_OTHER.amount_minor), 0))
+    return total.where(_OTHER.payment_id == Payment.id, *which).scalar_subquery()
+
+
+def _another_try() -> ColumnElement[bool]:
+    failed = or_(_OTHER.status == RefundStatus.FAILED, _OTHER.stripe_refund_id.is_not(None))
+    return exists().where(
+        _OTHER.payment_id == Payment.id,
+        _OTHER.id > Refund.id,
+        _OTHER.amount_minor >= Refund.amount_minor,
+        failed,
+    )
+
+
 def _apart(_now: datetime) -> Asked:
     asked = select(Payment.person_id, Payment.amount_minor, Payment.currency, Payment.paid_at, Payment.apart)
     return asked.where(Payment.apart.is_not(None)).order_by(Payment.id.desc())
@@ -152,6 +192,7 @@ def _dead_mails(_now: datetime) -> Asked:
 QUESTIONS = (
     Question("held", Ability.REVIEW, _held),
     Question("refund", Ability.REFUND, _proposed),
+    Question("unreturned", Ability.REFUND, _refund_failed),
     Question("apart", Ability.REFUND, _apart),
     Question("double", Ability.GRANT, _doubled),
     Question("late", Ability.GRANT, _late),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, literal, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, literal, literal_column, tuple_
 
 from membership.db import UTCDateTime
 
@@ -66,10 +66,15 @@ def from_place(asked: Asked, columns: Sequence[Any], place: Place, size: int) ->
     below, above = read(place.below, columns), read(place.above, columns)
     if below is None and above is not None:
         asked = asked.where(_tuple(columns) > _values(above, columns))
-        return asked.order_by(*columns).limit(size + 1)
+        return asked.order_by(*columns).limit(most(size + 1))
     if below is not None:
         asked = asked.where(_tuple(columns) < _values(below, columns))
-    return asked.order_by(*(column.desc() for column in columns)).limit(size + 1)
+    return asked.order_by(*(column.desc() for column in columns)).limit(most(size + 1))
+
+
+def most(rows: int) -> ColumnElement[int]:
+    """So many rows, written into the statement: a plan that is kept for all limits would sort thousands for fifty."""
+    return literal_column(str(int(rows)), Integer)
 
 
 def _tuple(columns: Sequence[Any]) -> Any:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Row
 
 from membership.db import db
 from membership.domain.people import Given, Person, Standing
+from membership.domain.reports import paging
 from membership.domain.reports.beside import Beside, beside
 from membership.domain.reports.names import Named, name_in
 from membership.domain.reports.paging import SIZE, TOP, Asked, Page, Place, cut, from_place
@@ -98,7 +99,7 @@ def count(asked: Filter, *, most: int | None = MOST_COUNTED) -> int:
     if asked.standings:
         found = found.where(Person.standing.in_(asked.standings))
     if most is not None:
-        found = found.limit(most + 1)
+        found = found.limit(paging.most(most + 1))
     return int(db.session.scalar(select(func.count()).select_from(found.subquery())) or 0)
 
 
