@@ -265,3 +265,33 @@ def test_the_desk_shows_each_role_what_it_can_do_something_about(app):
     assert shown(Role.ADMIN) == {"held", "bounced"}
     (held,) = reports.desk.matters(frozenset({Ability.REVIEW}), now=clock.now())
     assert (held.count, held.first[0].amount, held.first[0].who.name) == (1, make.EUR("1500"), "Ana")
+
+
+def test_a_refund_that_failed_waits_at_the_desk_until_as_much_is_tried_again(app):
+    make.donation(settled=True)
+    payment = db.session.scalars(select(reports.payments.Payment)).one()
+
+    def refund(amount, status, at_stripe=True):
+        one = ask_refund(payment, make.EUR(amount))
+        one.status, one.stripe_refund_id = status, one.reference if at_stripe else None
+        db.session.flush()
+        return one
+
+    def owed():
+        found = reports.desk.matters(frozenset({Ability.REFUND}), now=clock.now())
+        return [(one.kind, line.who.name, line.amount) for one in found for line in one.first]
+
+    refund("9", RefundStatus.CANCELED, at_stripe=False)  # proposed and taken back
+    assert owed() == []
+    failed = refund("15", RefundStatus.SUCCEEDED)
+    assert owed() == []
+    failed.status = RefundStatus.FAILED  # as banks do, weeks later
+    assert owed() == [("unreturned", "Ana", make.EUR("15"))]
+    again = refund("15", RefundStatus.CANCELED)
+    assert owed() == [("unreturned", "Ana", make.EUR("15"))], "the last try stands for all of them"
+    parts = [refund(amount, RefundStatus.PENDING) for amount in ("10", "5")]
+    assert owed() == []
+    parts[0].status = RefundStatus.FAILED
+    assert owed() == [("unreturned", "Ana", make.EUR("10"))]
+    again.status = RefundStatus.SUCCEEDED
+    assert owed() == [], "nothing remains that could go back"

@@ -15,11 +15,11 @@ from membership import clock
 from membership.billing.calls import Call, CallState
 from membership.billing.inbox import StripeObject
 from membership.db import db
-from membership.domain import audit, memberships, notes, outbox, plans, reports
+from membership.domain import audit, memberships, notes, outbox, payments, people, plans, reports
 from membership.domain.audit import Record, Tag
 from membership.domain.donations import Donation, Review
 from membership.domain.memberships import Kind
-from membership.domain.payments import Payment
+from membership.domain.payments import Payment, RefundStatus
 from membership.domain.reports.people import Filter
 from membership.web.staff.export import as_csv, as_xlsx, plain
 from tests import make, signed_in
@@ -101,10 +101,15 @@ def test_no_page_asks_the_database_often(app, client):
 
 def test_the_desk_says_what_waits_and_leads_there(client):
     make.donation(settled=True, amount=make.EUR("1500"))
+    nino = make.donation(settled=True, email="nino@example.org")
+    (paid,) = payments.payments_of(nino.id)
+    payments.ask_refund(paid, make.EUR("5")).status = RefundStatus.FAILED
     signed_in.as_staff(client, "treasurer")
     client.get("/staff/")
     assert "One gift waits to be accepted" in text(client)
-    assert any(a.get("href") == "/staff/review" for a in client.page.iter("a"))
+    assert "One refund failed and the money is still here" in text(client)
+    ways = [a.get("href") for a in client.page.iter("a") if a.get("class") == "do"]
+    assert ways == ["/staff/review", f"/staff/people/{people.person_of(nino.person_id).reference}"]
     signed_in.as_staff(client, "viewer")
     client.get("/staff/")
     assert "Nothing needs a person today" in text(client)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, null, or_, select, text
+from sqlalchemy import ColumnElement, and_, func, null, or_, select, text
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import aliased
 
@@ -108,42 +108,29 @@ def _proposed(_now: datetime) -> Asked:
     )
 
 
-def _refund_failed(_now: datetime) -> Asked:
-    """Money that was to go back and did not; a proposal that somebody took back was never with Stripe.
-
-    What came later replaces it: as much in all as failed, or another try that stands here itself.
-    """
-    tried = or_(Refund.status == RefundStatus.FAILED, Refund.stripe_refund_id.is_not(None))
+def _unreturned(_now: datetime) -> Asked:
+    """Money that was to go back and did not, unless as much was tried again later: that speaks for itself."""
+    later, back = aliased(Refund), aliased(Refund)
+    tried = _sum_of(later).where(later.id > Refund.id, _was_tried(later)).scalar_subquery()
+    gone = _sum_of(back).where(back.status.in_(COUNTED)).scalar_subquery()
     asked = select(
         Payment.person_id, Refund.amount_minor, Payment.currency, Refund.asked_at, Payment.reference
     )
     return (
         asked.join(Payment, Payment.id == Refund.payment_id)
-        .where(Refund.status.in_((RefundStatus.FAILED, RefundStatus.CANCELED)), tried)
-        .where(_sum_of(_OTHER.status.in_(COUNTED)) < Payment.amount_minor)
-        .where(_sum_of(_OTHER.id > Refund.id, _OTHER.status.in_(COUNTED)) < Refund.amount_minor)
-        .where(~_another_try())
+        .where(Refund.status.in_((RefundStatus.FAILED, RefundStatus.CANCELED)), _was_tried(Refund))
+        .where(tried < Refund.amount_minor, gone < Payment.amount_minor)
         .order_by(Refund.id)
     )
 
 
-_OTHER = aliased(Refund)
+def _sum_of(refund: type[Refund]) -> Asked:
+    return select(func.coalesce(func.sum(refund.amount_minor), 0)).where(refund.payment_id == Payment.id)
 
 
-def _sum_of(*which: ColumnElement[bool]) -> ColumnElement[int]:
-    """What these refunds of the same payment give back."""
-    total = select(func.coalesce(func.sum(_OTHER.amount_minor), 0))
-    return total.where(_OTHER.payment_id == Payment.id, *which).scalar_subquery()
-
-
-def _another_try() -> ColumnElement[bool]:
-    failed = or_(_OTHER.status == RefundStatus.FAILED, _OTHER.stripe_refund_id.is_not(None))
-    return exists().where(
-        _OTHER.payment_id == Payment.id,
-        _OTHER.id > Refund.id,
-        _OTHER.amount_minor >= Refund.amount_minor,
-        failed,
-    )
+def _was_tried(refund: type[Refund]) -> ColumnElement[bool]:
+    """A proposal that was taken back never came to Stripe."""
+    return or_(refund.status != RefundStatus.CANCELED, refund.stripe_refund_id.is_not(None))
 
 
 def _apart(_now: datetime) -> Asked:
@@ -192,7 +179,7 @@ def _dead_mails(_now: datetime) -> Asked:
 QUESTIONS = (
     Question("held", Ability.REVIEW, _held),
     Question("refund", Ability.REFUND, _proposed),
-    Question("unreturned", Ability.REFUND, _refund_failed),
+    Question("unreturned", Ability.REFUND, _unreturned),
     Question("apart", Ability.REFUND, _apart),
     Question("double", Ability.GRANT, _doubled),
     Question("late", Ability.GRANT, _late),
