@@ -269,16 +269,38 @@ def test_a_membership_is_given_extended_and_ended(app, ana):
     assert [record.by_id for record in audit.history_of("membership", held.reference)] == [desk.me.id] * 2
 
 
-def test_a_second_membership_is_kept(app, ana):
-    plan, desk = make.plan(), Desk(app, "support")
-    until = clock.now() + WEEK
+def a_double(ana, by):
     held = memberships.grant(
-        ana, plan, kind=Kind.GIFT, until=until, by=desk.me, reason="", settings=make.settings()
+        ana, make.plan(), kind=Kind.GIFT, until=clock.now() + WEEK, by=by, reason="", settings=make.settings()
     )
     held.doubled_at = clock.now()
-    assert "Both memberships stay" in desk.does(ana, "double", held.reference, action="keep")
+    db.session.commit()
+    return held
+
+
+def test_a_second_membership_is_kept(app, ana):
+    desk = Desk(app, "support")
+    held = a_double(ana, desk.me)
+    assert "End it and refund" not in desk.opens(ana), "it is a refund, and support may not"
+    assert "Both memberships stay" in desk.does(ana, "keep", held.reference)
     desk.opens(ana)
-    assert desk.posts(ana, "double", of=held.reference, action="end").status_code == 409
+    assert desk.posts(ana, "keep", of=held.reference).status_code == 409
+
+
+def test_ending_a_second_membership_is_a_refund_and_asks_for_the_second_factor(app, ana):
+    desk = Desk(app, "treasurer")
+    held = a_double(ana, desk.me)
+    assert "Keep both" not in desk.opens(ana)
+    signed_in.forget_confirmation(desk.browser, desk.me)
+    desk.opens(ana, do="double", of=held.reference)
+    assert desk.posts(ana, "double", of=held.reference).status_code == 422
+    assert beside(desk.browser, "code")
+    db.session.expire_all()
+    assert held.is_live
+    code = {"code": signed_in.code()}
+    assert "everything paid for it goes back" in desk.does(ana, "double", held.reference, **code)
+    db.session.expire_all()
+    assert (held.is_live, held.ended_by) == (False, "double")
 
 
 # --- words, mails, addresses -------------------------------------------------------------------------------
@@ -363,7 +385,7 @@ def test_erasing_needs_the_code_and_reaches_stripe(app, stripe, giver, paid):
 ACTS = {
     "note": "write", "label": "write", "send": "write", "address": "write", "correct": "write",
     "refund": "refund", "decide": "refund", "export": "personal", "erase": "personal",
-    "extend": "grant", "grant": "grant", "end": "grant", "double": "grant", "stop": "grant",
+    "extend": "grant", "grant": "grant", "end": "grant", "keep": "grant", "double": "refund", "stop": "grant",
 }  # fmt: skip
 MAY = {
     "viewer": set(),

@@ -10,7 +10,6 @@ from membership.web.forms.fields import ChoiceField, EmailField, MoneyField, Tex
 KINDS = ("complimentary", "gift", "offline")
 DECISIONS = ("approve", "withdraw")
 ENDS = ("period", "now")
-DOUBLES = ("keep", "end")
 
 
 class ActForm(Form):
@@ -110,15 +109,14 @@ class EndForm(ActForm):
         return super().validate(extra_validators)
 
 
+class KeepForm(ActForm):
+    """A second membership stays."""
+
+
 class DoubleForm(ActForm):
-    """Whether a second membership stays."""
+    """A second membership ends, and what was paid for it goes back."""
 
-    action = ChoiceField()
-
-    def validate(self, extra_validators: None = None) -> bool:
-        """Only what the page offers."""
-        self.action.choices = DOUBLES
-        return super().validate(extra_validators)
+    code = TextField(most=40)
 
 
 class StopForm(ActForm):

@@ -15,7 +15,7 @@ from membership.domain.roles import Ability
 from membership.errors import N_, Conflict
 from membership.web import presses, view
 from membership.web.attempts import Attempt
-from membership.web.forms.person import DoubleForm, EndForm, ExtendForm, GrantForm
+from membership.web.forms.person import DoubleForm, EndForm, ExtendForm, GrantForm, KeepForm
 from membership.web.staff import access, bp
 from membership.web.staff.access import allowed
 from membership.web.staff.person.contact import reach
@@ -44,11 +44,18 @@ def person_end(reference: str) -> ResponseReturnValue:
     return press(reference, "end", _end)
 
 
-@bp.post("/staff/people/<reference>/double")
+@bp.post("/staff/people/<reference>/keep")
 @allowed(Ability.GRANT)
+def person_keep(reference: str) -> ResponseReturnValue:
+    """Keep a second membership."""
+    return press(reference, "keep", _keep)
+
+
+@bp.post("/staff/people/<reference>/double")
+@allowed(Ability.REFUND)
 def person_double(reference: str) -> ResponseReturnValue:
-    """Keep a second membership, or end it and give everything back."""
-    return press(reference, "double", _double)
+    """End a second membership and give back everything paid for it."""
+    return press(reference, "double", _end_double, grave=True)
 
 
 def _membership(person: Person, reference: str) -> Membership:
@@ -125,13 +132,20 @@ def _note_end(membership: Membership, reason: str, now: datetime) -> None:
     )
 
 
-def _double(person: Person, form: DoubleForm, _attempt: Attempt) -> str:
-    membership, now = _membership(person, form.of.data or ""), clock.now()
+def _doubled(person: Person, reference: str) -> Membership:
+    membership = _membership(person, reference)
     if membership.doubled_at is None:
         raise Conflict(N_("This membership has been kept or ended already."))
-    if form.action.data == "keep":
-        memberships.keep(membership, by=access.person(), now=now)
-        return gettext("Both memberships stay.")
+    return membership
+
+
+def _keep(person: Person, form: KeepForm, _attempt: Attempt) -> str:
+    memberships.keep(_doubled(person, form.of.data or ""), by=access.person(), now=clock.now())
+    return gettext("Both memberships stay.")
+
+
+def _end_double(person: Person, form: DoubleForm, _attempt: Attempt) -> str:
+    membership, now = _doubled(person, form.of.data or ""), clock.now()
     outcome = checkout.end_double(membership, by=access.person(), now=now)
     said = gettext("The second membership is ended, and everything paid for it goes back.")
     return _told(membership, outcome, said)
