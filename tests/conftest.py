@@ -2,9 +2,11 @@
 
 Isolation: one app and one migrated database per kind and process; each test has one connection in an outer
 transaction that is rolled back. A commit inside ends a savepoint. `real_database` is for races and locks.
+@pytest.mark.one_database("why once is enough") leaves PostgreSQL out when both are asked for.
 After every test that had a database, the books must still hold: `ledger.check() == []`.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -64,6 +66,14 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped from outside, we still tidy up
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end: the garbage collector need not walk it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 def _stay_home(event: str, args: tuple[Any, ...]) -> None:
     """No test reaches past this machine: the connection is refused before it is tried."""
     host = None
@@ -79,6 +89,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--db")
         kinds = builder.KINDS if chosen == "both" else (chosen,)
+        if marker := metafunc.definition.get_closest_marker("one_database"):
+            (_why,) = marker.args  # what runs once says why once is enough
+            kinds = kinds[:1]
         metafunc.parametrize("database", kinds, indirect=True, scope="session")
 
 

@@ -14,6 +14,8 @@ from membership.billing.inbox import StripeEvent, StripeObject
 from membership.db import db
 from tests import make
 
+once = pytest.mark.one_database("it is refused before a database is asked")
+
 EVENT = {
     "id": "evt_1",
     "object": "event",
@@ -71,6 +73,7 @@ def test_what_it_keeps_names_nobody_in_the_clear(client):
     assert vault.open_sealed(row.sealed_payload)["data"]["object"]["id"] == "ch_1"
 
 
+@once
 @pytest.mark.parametrize(
     "header",
     [
@@ -91,6 +94,7 @@ def test_what_stripe_did_not_sign_is_refused(client, header):
     assert stored() == 0
 
 
+@once
 @pytest.mark.parametrize(
     "payload",
     [
@@ -111,6 +115,7 @@ def test_what_is_signed_but_no_event_is_refused(client, payload):
     assert stored() == 0
 
 
+@once
 def test_a_body_over_the_cap_is_too_large(client):
     assert post(client, body(padding="x" * 1_100_000)) == 413
     assert stored() == 0
@@ -161,5 +166,6 @@ def test_payloads_are_forgotten_after_ninety_days_and_rows_stay(client):
     assert row.object_id == "ch_1"
 
 
+@once
 def test_a_get_is_not_answered(client):
     assert client.get("/hooks/stripe").status_code == 405

@@ -14,6 +14,8 @@ from membership.db import Base, db
 from membership.domain import allocations, banners, fundraisers, newsroom, outlets, plans
 from tests import make
 
+once = pytest.mark.one_database("the file is read and refused without a database")
+
 JOINING = ("plans", "prices", "perks", "plan_perks", "perk_codes", "drives")
 
 
@@ -51,6 +53,7 @@ def changed(tmp_path):
     return change
 
 
+@once
 def test_the_demo_file_says_everything_in_every_language(app):
     data = tomllib.loads(demo_files.DATA.read_text(encoding="utf-8"))
     for locale in app.config["SETTINGS"].locales:
@@ -97,6 +100,7 @@ def test_another_rule_is_a_new_version_and_the_same_one_is_not(app, changed):
     assert db.session.scalar(count) == 2
 
 
+@once
 def test_a_broken_file_names_every_gap_and_changes_nothing(app, changed):
     path = changed(
         ('name = "Highland Dispatch"\n', ""),
@@ -132,6 +136,7 @@ def test_a_broken_file_names_every_gap_and_changes_nothing(app, changed):
     assert everything() == before
 
 
+@once
 def test_an_empty_file_names_what_a_newsroom_needs(app, tmp_path):
     path = tmp_path / "empty.toml"
     path.write_text("")
@@ -140,6 +145,7 @@ def test_an_empty_file_names_what_a_newsroom_needs(app, tmp_path):
     assert {"newsroom.name is missing", "newsroom.pages.en.imprint is missing"} <= set(refused.value.gaps)
 
 
+@once
 @pytest.mark.parametrize(("text", "says"), [(None, "cannot be read"), ("a = ", "is not TOML")])
 def test_what_is_no_file_or_no_toml_is_a_sentence(app, tmp_path, text, says):
     path = tmp_path / "newsroom.toml"
@@ -204,6 +210,7 @@ def test_a_currency_that_is_given_up_closes_its_prices(app, changed):
     assert plans.find_price(plans.get_plan("reader"), "month", "EUR").amount == make.EUR("5")
 
 
+@once
 def test_gaps_in_what_can_be_joined_are_all_named(app, changed):
     path = changed(
         ('perks = ["editors-letter"]', 'perks = ["editors-lettre"]'),
@@ -239,6 +246,7 @@ def test_gaps_in_what_can_be_joined_are_all_named(app, changed):
     assert done.output.count("\n  - ") == 13
 
 
+@once
 @pytest.mark.parametrize(
     "link", ["http://a.example/", "javascript:alert(1)", "https://", "https:// a.example"]
 )

@@ -10,6 +10,8 @@ from membership.domain.donations import Donation
 from tests import make
 from tests.journeys.donor import Donor, control, path_of, reference_of, settle, state
 
+once = pytest.mark.one_database("the queries are those of tests/billing, which run on both")
+
 SEPA_BAD = "AT861904300235473202"
 
 
@@ -25,6 +27,7 @@ def hear(stripe):
         stripe.advance(seconds=2)
 
 
+@once
 def test_paid_after_the_first_page_expired_is_shown_as_paid(donor, stripe, mailbox):
     donor.start()
     stripe.advance(seconds=3000)
@@ -38,6 +41,7 @@ def test_paid_after_the_first_page_expired_is_shown_as_paid(donor, stripe, mailb
     assert state(stripe)["charges"] == len(mailbox) == 1
 
 
+@once
 def test_paid_by_card_after_a_debit_failed_is_shown_as_paid(donor, stripe, mailbox):
     donor.pay(donor.start(), card="", iban=SEPA_BAD)
     for _ in range(20):
@@ -53,6 +57,7 @@ def test_paid_by_card_after_a_debit_failed_is_shown_as_paid(donor, stripe, mailb
     assert donor.status(reference_of(paid.location)) == "paid"
 
 
+@once
 def test_a_stranded_call_is_asked_again_in_the_same_press(donor, stripe):
     donor.open_form()
     control(stripe, "faults", next=50, kind="timeout", path="/v1/checkout/sessions")
@@ -62,6 +67,7 @@ def test_a_stranded_call_is_asked_again_in_the_same_press(donor, stripe):
     assert donor.press().status_code == 303
 
 
+@once
 def test_a_lost_reply_never_leads_to_a_page_that_has_expired(donor, stripe):
     donor.open_form()
     control(stripe, "faults", next=50, kind="drop_reply", path="/v1/checkout/sessions")
@@ -85,6 +91,7 @@ def test_a_gift_paid_while_we_were_away_keeps_its_donor(donor, stripe, mailbox):
     assert donations.running_of(donor.email) == [donation]
 
 
+@once
 def test_a_pledge_pressed_again_is_a_pledge_of_today(donor, stripe):
     donor.start()
     stripe.advance(days=29)

@@ -18,6 +18,10 @@ from tests import make
 from tests.journeys.donor import FORM, Donor, control, origin, path_of, settle, state
 from tests.web.visitor import text, tokens
 
+once = pytest.mark.one_database(
+    "what is refused here is refused before a database is asked; the gifts are those of other tests"
+)
+
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 
 
@@ -42,6 +46,7 @@ def test_the_same_payment_page_paid_four_times_is_one_charge(donor, stripe, mail
     assert ledger.balance("stripe") == state(stripe)["balance"]
 
 
+@once
 def test_somebody_elses_attempt_gives_nothing_away(app, donor, stripe):
     theirs = donor.start()
     thief = Donor(app, stripe, email="thief@example.org", name="Thief")
@@ -65,6 +70,7 @@ def test_a_forged_form_comes_back_and_does_nothing(donor, stripe, field, text_):
     assert (count(Donation), state(stripe)["sessions"]) == (0, 0)
 
 
+@once
 def test_a_token_of_another_browser_is_worth_nothing(app, donor, stripe):
     donor.open_form()
     other = Donor(app, stripe)
@@ -74,6 +80,7 @@ def test_a_token_of_another_browser_is_worth_nothing(app, donor, stripe):
     assert count(Donation) == 0
 
 
+@once
 def test_a_form_posted_from_another_site_does_nothing(donor, stripe):
     donor.open_form()
     told = {"amount": "20", "interval": "once", "currency": "EUR", "email": donor.email}
@@ -82,6 +89,7 @@ def test_a_form_posted_from_another_site_does_nothing(donor, stripe):
     assert count(Donation) == 0
 
 
+@once
 def test_scanners_that_open_the_link_stop_nothing(app, donor, stripe, mailbox):
     donor.gives(interval="month")
     settle(stripe)
@@ -99,6 +107,7 @@ def test_scanners_that_open_the_link_stop_nothing(app, donor, stripe, mailbox):
     assert db.session.scalar(select(Donation.schedule)) is Schedule.RUNNING
 
 
+@once
 def test_leaving_tells_nobody_who_gives(app, donor, stripe):
     donor.gives(interval="month")
     settle(stripe)
@@ -112,6 +121,7 @@ def test_leaving_tells_nobody_who_gives(app, donor, stripe):
     assert answers[0] == answers[1]
 
 
+@once
 def test_a_stranger_with_the_address_sees_no_gift(app, donor, stripe):
     donor.gives(amount="", other_amount="47.11")
     settle(stripe)
@@ -123,6 +133,7 @@ def test_a_stranger_with_the_address_sees_no_gift(app, donor, stripe):
     assert "data-status" not in page.text
 
 
+@once
 @pytest.mark.parametrize(
     "headers",
     [
@@ -145,6 +156,7 @@ def test_no_header_changes_what_everybody_sees(app, path, headers):
     assert "Set-Cookie" not in forged.headers
 
 
+@once
 def test_mails_and_ways_back_name_our_own_host(app, donor, stripe, mailbox):
     donor.open_form()
     told = {"amount": "20", "interval": "month", "currency": "EUR", "email": donor.email}
@@ -155,6 +167,7 @@ def test_mails_and_ways_back_name_our_own_host(app, donor, stripe, mailbox):
     assert "evil.example" not in mailbox[0].as_string()
 
 
+@once
 def test_what_a_donor_types_is_never_markup_or_a_header(donor, stripe, mailbox):
     donor.name = f"ნინო\r\nBcc: evil@example.net {SCRIPT}"
     donor.gives()
@@ -177,6 +190,7 @@ def test_nonsense_in_any_field_comes_back_as_text(donor, stripe, field):
     assert state(stripe)["sessions"] == 0
 
 
+@once
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/hooks/stripe", 405), ("TRACE", "/", 405), ("PUT", FORM, 405), ("DELETE", "/leave", 405)]
@@ -193,6 +207,7 @@ def test_wrong_ways_lead_to_a_page_that_says_so(app, method, path, status):
     assert "Traceback" not in answer.text
 
 
+@once
 @pytest.mark.parametrize(
     "change",
     [
@@ -212,6 +227,7 @@ def test_events_that_stripe_did_not_sign_leave_no_trace(app, change):
     assert count(StripeEvent) == 0
 
 
+@once
 @pytest.mark.parametrize(
     ("path", "size"), [("/hooks/stripe", 5_000_000), (FORM, 70_000), ("/ka/leave", 70_000)]
 )

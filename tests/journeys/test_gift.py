@@ -21,6 +21,10 @@ from tests.journeys.donor import (
     state,
 )
 
+once = pytest.mark.one_database(
+    "the queries are those of the first journey and of tests/billing, which run on both"
+)
+
 MODES = [[], ["duplicate"], ["shuffle"], ["duplicate", "shuffle"]]
 
 
@@ -69,6 +73,7 @@ def test_once_from_the_form_to_the_ledger(donor, stripe, mailbox, chosen):
     assert "€20" in receipts(mailbox)[0].get_body(("plain",)).get_content()
 
 
+@once
 def test_thanks_is_right_before_any_webhook_and_the_worker_agrees(donor, stripe, mailbox):
     modes(stripe, ["hold"])
     assert 'data-status="paid"' in donor.gives().text
@@ -103,6 +108,7 @@ def test_a_double_click_is_one_checkout_and_one_charge(donor, stripe, mailbox):
     one_gift_in_the_books(stripe, mailbox)
 
 
+@once
 @pytest.mark.patient
 def test_one_lost_reply_is_asked_for_again_before_anybody_notices(donor, stripe):
     donor.open_form()
@@ -111,6 +117,7 @@ def test_one_lost_reply_is_asked_for_again_before_anybody_notices(donor, stripe)
     assert state(stripe)["sessions"] == 1
 
 
+@once
 @pytest.mark.patient
 def test_three_lost_replies_and_the_same_press_reach_the_same_session(donor, stripe, mailbox):
     donor.open_form()
@@ -127,6 +134,7 @@ def test_three_lost_replies_and_the_same_press_reach_the_same_session(donor, str
     one_gift_in_the_books(stripe, mailbox)
 
 
+@once
 def test_declined_then_paid_with_another_card(donor, stripe, mailbox):
     url = donor.start()
     declined = donor.pay(url, DECLINED)
@@ -140,6 +148,7 @@ def test_declined_then_paid_with_another_card(donor, stripe, mailbox):
     one_gift_in_the_books(stripe, mailbox)
 
 
+@once
 def test_three_d_secure(donor, stripe, mailbox):
     asked = donor.pay(donor.start(), SECURE)
     page = donor.theirs.get(path_of(asked.location)) if asked.status_code == 303 else asked
@@ -150,6 +159,7 @@ def test_three_d_secure(donor, stripe, mailbox):
     one_gift_in_the_books(stripe, mailbox)
 
 
+@once
 def test_an_abandoned_checkout_expires_and_the_same_press_opens_another(donor, stripe):
     url = donor.start()
     reference = db.session.scalar(select(Donation.reference))
@@ -164,6 +174,7 @@ def test_an_abandoned_checkout_expires_and_the_same_press_opens_another(donor, s
     assert state(stripe)["charges"] == 0
 
 
+@once
 def test_the_same_attempt_with_another_amount_expires_the_first_checkout(donor, stripe, mailbox):
     donor.open_form()
     first = donor.press()
@@ -175,6 +186,7 @@ def test_the_same_attempt_with_another_amount_expires_the_first_checkout(donor, 
     one_gift_in_the_books(stripe, mailbox, minor=5000, fee=100)
 
 
+@once
 def test_paid_meanwhile_and_then_pressed_with_another_amount_shows_thanks(donor, stripe, mailbox):
     donor.open_form()
     donor.pay(donor.press().location)
@@ -184,6 +196,7 @@ def test_paid_meanwhile_and_then_pressed_with_another_amount_shows_thanks(donor,
     one_gift_in_the_books(stripe, mailbox)
 
 
+@once
 def test_a_bank_debit_is_on_its_way_until_it_is_paid(donor, stripe, mailbox):
     url = donor.start()
     answer = donor.pay(url, card="", iban=SEPA_GOOD)
@@ -197,6 +210,7 @@ def test_a_bank_debit_is_on_its_way_until_it_is_paid(donor, stripe, mailbox):
     assert ledger.balance("stripe") == state(stripe)["balance"] > 0
 
 
+@once
 def test_another_browser_learns_nothing(donor, app, stripe):
     donor.gives()
     reference = db.session.scalar(select(Donation.reference))
@@ -256,6 +270,7 @@ def test_a_gift_above_the_review_limit_is_held_until_staff_decide(donor, stripe,
     assert payments.payments_of(given.id)[0].held is False
 
 
+@once
 def test_a_held_gift_is_refunded(donor, stripe, app):
     donor.gives(other_amount="1500")
     settle(stripe)

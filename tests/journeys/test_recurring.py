@@ -15,6 +15,10 @@ from membership.domain.payments import Payment
 from tests import make
 from tests.journeys.donor import Donor, control, path_of, settle, state
 
+once = pytest.mark.one_database(
+    "the queries are those of the journeys beside it and of tests/billing, which run on both"
+)
+
 FAILS_LATER = "4000000000000341"
 
 
@@ -52,6 +56,7 @@ def pass_days(stripe, days: int, step: int = 1) -> None:
         settle(stripe)
 
 
+@once
 def test_a_yearly_gift_is_announced_once_fourteen_days_before(donor, stripe, mailbox):
     donor.gives(interval="year", amount="60")
     settle(stripe)
@@ -71,6 +76,7 @@ def test_a_yearly_gift_is_announced_once_fourteen_days_before(donor, stripe, mai
     assert ledger.balance("stripe") == state(stripe)["balance"]
 
 
+@once
 def test_a_monthly_gift_is_not_announced(donor, stripe):
     donor.gives(interval="month")
     settle(stripe)
@@ -97,6 +103,7 @@ def test_a_failed_renewal_is_past_due_then_ends_with_one_mail(donor, stripe, mai
     assert db.session.scalar(select(func.count()).select_from(Payment)) == 1
 
 
+@once
 def test_a_card_that_works_again_goes_on(donor, stripe, mailbox):
     donor.gives(interval="month")
     settle(stripe)
@@ -110,6 +117,7 @@ def test_a_card_that_works_again_goes_on(donor, stripe, mailbox):
     assert len(mailbox) == 2  # two receipts, nothing about the failure
 
 
+@once
 def test_a_paused_gift_skips_and_goes_on_by_itself(donor, stripe, mailbox):
     donor.gives(interval="month")
     settle(stripe)
@@ -131,6 +139,7 @@ def test_a_paused_gift_skips_and_goes_on_by_itself(donor, stripe, mailbox):
     assert ledger.balance("stripe") == state(stripe)["balance"]
 
 
+@once
 def test_stopping_while_stripe_is_down_is_noted_and_done_later(donor, stripe, mailbox):
     donor.gives(interval="month")
     settle(stripe)
@@ -147,6 +156,7 @@ def test_stopping_while_stripe_is_down_is_noted_and_done_later(donor, stripe, ma
     assert len(with_template(mailbox, "stopped")) == 1
 
 
+@once
 def test_stopping_twice_is_once(donor, stripe, mailbox):
     donor.gives(interval="month")
     settle(stripe)
@@ -160,6 +170,7 @@ def test_stopping_twice_is_once(donor, stripe, mailbox):
     assert len(with_template(mailbox, "stopped")) == 1
 
 
+@once
 def test_a_mailed_link_stops_a_gift_and_strangers_learn_nothing(donor, stripe, mailbox):
     donor.gives(interval="month")
     settle(stripe)
@@ -198,6 +209,7 @@ def test_staff_stop_every_running_gift_of_a_country(app, stripe, mailbox):
     assert len(with_template(mailbox, "stopped")) == 3
 
 
+@once
 def test_running_gifts_end_with_a_fundraiser_that_said_so(app, stripe, donor):
     donor.gives(interval="month")
     settle(stripe)
@@ -210,6 +222,7 @@ def test_running_gifts_end_with_a_fundraiser_that_said_so(app, stripe, donor):
     assert (gift.schedule, gift.ended_by) == (Schedule.ENDED, "closed")
 
 
+@once
 def test_a_customer_deleted_at_stripe_ends_the_gift_and_keeps_the_books(donor, stripe):
     donor.gives(interval="month")
     settle(stripe)
