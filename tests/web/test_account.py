@@ -11,7 +11,7 @@ from membership.domain.memberships import Kind, MembershipStatus
 from membership.domain.payments import Payment
 from membership.web import brakes
 from tests import make
-from tests.journeys.donor import control, settle, state
+from tests.journeys.donor import control, path_of, settle, state
 from tests.journeys.joiner import Joiner, days
 from tests.journeys.member import Member
 from tests.reader import text_of
@@ -233,6 +233,13 @@ def test_a_late_payment_is_mended_with_another_card(ana, stripe):
     settle(stripe)
     assert ana.membership.status is MembershipStatus.ACTIVE
     assert "The card is as it was" in ana.opens("/account/card/done")
+
+
+def test_the_way_back_from_the_page_for_cards_keeps_the_language(ana):
+    answer = ana.presses("/ka/account/card", membership=ana.membership.reference)
+    back = ana.writes_card(answer.location).location
+    assert path_of(back).startswith("/ka/account/card/done?")
+    assert ana.ours.get(path_of(back)).status_code == 200
 
 
 def test_a_second_membership_is_kept_when_somebody_says_so(ana, stripe):

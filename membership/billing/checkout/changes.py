@@ -56,14 +56,17 @@ class Preview:
 
 
 def portal(membership: Membership, *, return_path: str, now: datetime | None = None) -> str:
-    """The address where the card is changed, for one press. Raises StripeUnavailable or Conflict."""
+    """The address where the card is changed, for one press. Raises StripeUnavailable or Conflict.
+
+    `return_path` is a path on our site as it stands, with the language it is read in.
+    """
     now, settings = now or clock.now(), account.here().settings
     if not membership.is_live or membership.stripe_customer_id is None:
         raise Conflict(N_("No card pays for this membership."))
     membership.card_asked_at = now
     customer, locale = membership.stripe_customer_id, membership.locale
     db.session.commit()
-    back = settings.link(return_path, locale)
+    back = f"{settings.base_url}{return_path}"
     asked = {
         "customer": customer,
         "configuration": portals.ensure_portal(now),
