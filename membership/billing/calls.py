@@ -24,6 +24,8 @@ KEY_LIVES = timedelta(hours=23)
 CANCELS = "subscriptions.cancel"
 DELETES = (CANCELS, "customers.delete")
 """The calls without a key: asking twice for what is gone does nothing."""
+WISHES = ("ends:", "card:")
+"""Calls that say how something shall be, not what shall be done: asked once more, even without their key, nothing changes."""
 OPEN = "state IN ('pending', 'unknown')"
 
 
@@ -35,6 +37,7 @@ class CallState(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     STALE = "stale"
+    SUPERSEDED = "superseded"
 
 
 class Call(Base):
@@ -88,14 +91,18 @@ def record(key: str, operation: str, params: dict[str, Any], *, now: datetime | 
 
 
 def is_open(call: Call, now: datetime) -> bool:
-    """Whether its outcome is not known yet and asking again is safe: a DELETE always, others while their key lives."""
-    is_safe = call.operation in DELETES or now - call.created_at < KEY_LIVES
+    """Whether its outcome is open and asking again is safe: a DELETE or a wish always, others while their key lives."""
+    is_safe = (
+        call.operation in DELETES or call.idem_key.startswith(WISHES) or now - call.created_at < KEY_LIVES
+    )
     return call.state in (CallState.PENDING, CallState.UNKNOWN) and is_safe
 
 
 def fresh_key(key: str) -> str:
     """The key itself, or the next after it while calls under it failed, grew too old or are stuck."""
-    while (call := find_call(key)) and (call.state in (CallState.FAILED, CallState.STALE) or is_stuck(call)):
+    while (call := find_call(key)) and (
+        call.state in (CallState.FAILED, CallState.STALE, CallState.SUPERSEDED) or is_stuck(call)
+    ):
         key += "~"
     return key
 
@@ -105,7 +112,10 @@ def forget_old(now: datetime) -> None:
     db.session.execute(
         update(Call)
         .where(
-            text(OPEN), Call.created_at < now - KEY_LIVES, Call.operation.not_in((*DELETES, "refunds.create"))
+            text(OPEN),
+            Call.created_at < now - KEY_LIVES,
+            Call.operation.not_in((*DELETES, "refunds.create")),
+            *(~Call.idem_key.startswith(wish) for wish in WISHES),
         )
         .values(state=CallState.STALE, locked_params=None)
     )
@@ -122,8 +132,17 @@ def supersede(family: str) -> None:
     db.session.execute(
         update(Call)
         .where(text(OPEN), Call.idem_key.startswith(f"{family}:", autoescape=True))
-        .values(state=CallState.STALE, locked_params=None)
+        .values(state=CallState.SUPERSEDED, locked_params=None)
     )
+
+
+def is_asked(family: str) -> bool:
+    """Whether a call of this family waits for its outcome."""
+    named = (Call.idem_key == family) | Call.idem_key.startswith(f"{family}~", autoescape=True)
+    waiting = select(Call.idem_key).where(
+        text(OPEN), named | Call.idem_key.startswith(f"{family}:", autoescape=True)
+    )
+    return db.session.scalar(waiting.limit(1)) is not None
 
 
 def is_stuck(call: Call) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from membership import clock
-from membership.billing import account, balances, checkout, contacts, facts, notices
+from membership.billing import account, balances, calls, checkout, contacts, facts, notices
 from membership.billing.gateway import Gateway
 from membership.config import Settings
 from membership.db import db, member, writing
@@ -24,6 +24,7 @@ from membership.money import Money
 Key = tuple[str, str]
 """(object type, object id)"""
 
+UNPAID = ("open", "uncollectible")
 INVOICE_MAY_FOLLOW = timedelta(hours=1)
 """A subscription's charge may be seen before its invoice exists; after this it is nobody's."""
 
@@ -57,9 +58,9 @@ def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> li
         if not checkout.has_open(owner, now):
             _move(owner, "expire")
     elif found.status == "complete":
-        _move(owner, "fail" if found.has_failed else "wait")
-    if found.subscription_id:
         owner.stripe_subscription_id = owner.stripe_subscription_id or found.subscription_id
+        if _move(owner, "fail" if found.has_failed else "wait") and found.has_failed:
+            checkout.note_let_go(owner, now=now)
     next_ones = (
         ("payment_intent", found.payment_intent_id),
         ("invoice", found.invoice_id),  # which leads to the charge that a reader on the thanks page waits for
@@ -68,11 +69,8 @@ def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> li
     return [(kind, object_id) for kind, object_id in next_ones if object_id]
 
 
-def _move(owner: Owner, verb: str) -> None:
-    if isinstance(owner, Donation):
-        donations.move(owner, verb)
-    else:
-        memberships.move(owner, verb)
+def _move(owner: Owner, verb: str) -> bool:
+    return donations.move(owner, verb) if isinstance(owner, Donation) else memberships.move(owner, verb)
 
 
 def _intent(found: facts.IntentFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature for all
@@ -96,6 +94,8 @@ def _charge(found: facts.ChargeFacts, settings: Settings, now: datetime) -> list
     keys: list[Key] = []
     if isinstance(owner, Membership) and owner.stripe_subscription_id:
         keys.append(("subscription", owner.stripe_subscription_id))
+    if isinstance(owner, Membership) and payment is not None and memberships.is_unwanted(owner, payment):
+        checkout.note_unwanted(owner, payment, now=now)
     if payment is None or found.settlement is None or payment.status is not PaymentStatus.SUCCEEDED:
         return keys
     balances.keep(found.settlement)
@@ -136,6 +136,7 @@ def _arrival(found: facts.ChargeFacts) -> Arrival:
         name=found.contact.name,
         next_at=found.next_at,
         covers_until=found.invoice.covers_until if found.invoice else None,
+        subscription_id=found.invoice.subscription_id if found.invoice else None,
     )
 
 
@@ -174,7 +175,9 @@ def _invoice(found: facts.InvoiceFacts, settings: Settings, now: datetime) -> li
     owner = memberships.lock_for(found.attempt, found.subscription_id)
     if owner is not None and found.status == "paid" and owner.started_at is not None:
         memberships.covered(owner, until=found.covers_until, invoice_id=found.id)
-    elif owner is not None and found.status in ("open", "uncollectible") and found.attempts:
+    elif owner is not None and found.status == "void":
+        memberships.no_longer_late(owner, found.id)
+    elif owner is not None and found.status in UNPAID and found.attempts and not found.is_processing:
         memberships.late(owner, _failure(found), settings=settings, now=now)
     keys: list[Key] = [("payment_intent", intent_id) for intent_id in found.payment_intent_ids]
     return [*keys, ("subscription", found.subscription_id)] if found.subscription_id else keys
@@ -219,6 +222,7 @@ def _standing(found: facts.SubscriptionFacts, settings: Settings) -> Standing:
         each=Money(found.amount, found.currency) if found.currency else None,
         interval=found.interval or None,
         plan_id=checkout.plans_by_product(settings).get(found.product_id or ""),
+        is_asked_to_end=calls.is_asked(f"ends:{found.id}") or calls.is_asked(f"cancel:{found.id}"),
     )
 
 

@@ -144,7 +144,7 @@ class Gateway:
     def invoice(self, invoice_id: str) -> facts.InvoiceFacts:
         """An Invoice as it is now, with its payments."""
         v1 = self._client.v1
-        expand: Any = {"expand": ["payments", "customer"]}
+        expand: Any = {"expand": ["payments.data.payment.payment_intent", "customer"]}
         return facts.invoice(_asked(lambda: v1.invoices.retrieve(invoice_id, params=expand)))
 
     def subscription(self, subscription_id: str) -> facts.SubscriptionFacts:

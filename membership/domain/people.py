@@ -145,6 +145,12 @@ def note_bounced(email_key: str, now: datetime | None = None) -> Person | None:
     return person
 
 
+def was_gone(person_id: int | None, *, at: datetime) -> bool:
+    """Whether there was nobody any more at that moment: forgotten, or erased before."""
+    person = db.session.get(Person, person_id) if person_id is not None else None
+    return person is None or (person.erased_at is not None and person.erased_at < at)
+
+
 def forget_if_alone(person_id: int | None, *, now: datetime | None = None) -> None:
     """Erase a guest whom no row of any table needs any more; whoever has signed in stays."""
     person = db.session.get(Person, person_id, with_for_update=True, populate_existing=True)

@@ -571,16 +571,22 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.add_column(sa.Column("asked_by_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("approved_by_id", sa.Integer(), nullable=True))
         batch_op.create_foreign_key(
-            batch_op.f("fk_refunds_approved_by_id_people"), "people", ["approved_by_id"], ["id"]
+            batch_op.f("fk_refunds_asked_by_id_people"), "people", ["asked_by_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_refunds_asked_by_id_people"), "people", ["asked_by_id"], ["id"]
+            batch_op.f("fk_refunds_approved_by_id_people"), "people", ["approved_by_id"], ["id"]
         )
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_refunds_refundstatus"), type_="check")
         batch_op.create_check_constraint(
             batch_op.f("ck_refunds_refundstatus"),
             "status IN ('proposed', 'asked', 'pending', 'requires_action', 'succeeded', 'failed', 'canceled')",
+        )
+    with op.batch_alter_table("stripe_calls", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("ck_stripe_calls_callstate"), type_="check")
+        batch_op.create_check_constraint(
+            batch_op.f("ck_stripe_calls_callstate"),
+            "state IN ('pending', 'ok', 'failed', 'unknown', 'stale', 'superseded')",
         )
 
     with op.batch_alter_table("stripe_calls", schema=None) as batch_op:
@@ -603,6 +609,13 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
 
 
 def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
+    op.execute("UPDATE stripe_calls SET state = 'stale' WHERE state = 'superseded'")
+    with op.batch_alter_table("stripe_calls", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("ck_stripe_calls_callstate"), type_="check")
+        batch_op.create_check_constraint(
+            batch_op.f("ck_stripe_calls_callstate"),
+            "state IN ('pending', 'ok', 'failed', 'unknown', 'stale')",
+        )
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_refunds_refundstatus"), type_="check")
         batch_op.create_check_constraint(
@@ -628,8 +641,8 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         )
 
     with op.batch_alter_table("refunds", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_refunds_asked_by_id_people"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_refunds_approved_by_id_people"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_refunds_asked_by_id_people"), type_="foreignkey")
         batch_op.drop_column("approved_by_id")
         batch_op.drop_column("asked_by_id")
 

@@ -43,8 +43,14 @@ class Joiner:
         self.reference = begun.reference
         return begun.url or ""
 
-    def pays(self, url: str, card: str = GOOD) -> TestResponse:
-        told = {"email": self.email, "name": self.name, "card_number": card, "exp": "12/34", "cvc": "123"}
+    def pays(self, url: str, card: str = GOOD, **more: str) -> TestResponse:
+        told = {
+            "email": self.email,
+            "name": self.name,
+            "card_number": card,
+            "exp": "12/34",
+            "cvc": "123",
+        } | more
         return self.theirs.post(urlsplit(url).path, base_url=origin(url), data=told)
 
     def joins(self, card: str = GOOD, **how: str) -> Membership:

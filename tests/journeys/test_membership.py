@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from membership import clock
-from membership.billing import account, checkout, converge, inbox
+from membership.billing import account, calls, checkout, converge, inbox
 from membership.billing.checkout import CardOutcome, Outcome
 from membership.db import db
 from membership.domain import ledger, memberships, payments, people, plans
@@ -332,3 +332,104 @@ def test_a_refund_from_stripes_dashboard_reverses_the_income(ana, stripe, mailbo
     assert ledger.balance("membership") == -300
     assert is_open(ana.membership)
     assert len(mailbox) == 1
+
+
+def test_a_second_membership_stays_when_the_first_has_gone(ana, stripe):
+    first = ana.joins()
+    other = Joiner(stripe)
+    second = other.joins(plan="patron")
+    assert second.doubled_at is not None
+    checkout.withdraw(first)
+    settle(stripe)
+    assert other.membership.doubled_at is None
+    days(stripe, 4)
+    assert checkout.end_doubles() == 0
+    assert (other.membership.status, state(stripe)["subscriptions_live"]) == (MembershipStatus.ACTIVE, 1)
+
+
+def test_joining_again_replaces_a_membership_whose_payment_fails(ana, stripe):
+    ana.joins()
+    ana.card_fails_from_now_on()
+    days(stripe, 32)
+    other = Joiner(stripe)
+    other.joins()
+    days(stripe, 3)
+    checkout.end_doubles()
+    settle(stripe)
+    first, second = all_of_them()
+    assert (first.status, second.status) == (MembershipStatus.ENDED, MembershipStatus.ACTIVE)
+    assert state(stripe)["refunded"] == 0
+
+
+def test_a_charge_that_is_seen_after_a_withdrawal_goes_back_too(ana, stripe, mailbox):
+    mine = ana.joins()
+    shown = checkout.preview(mine, plan=plans.get_plan("patron"), amount=make.EUR("15"), interval="month")
+    checkout.change(mine, plan=plans.get_plan("patron"), amount=make.EUR("15"), interval="month",
+                    proration_at=shown.proration_at)  # fmt: skip
+    checkout.withdraw(ana.membership)  # its webhook has not come yet
+    mailbox.clear()
+    for _ in range(3):
+        settle(stripe)
+        stripe.advance(seconds=60)
+        checkout.resume_calls()
+    settle(stripe)
+    there = state(stripe)
+    assert (there["charged"], there["refunded"]) == (500 + shown.today.minor, there["charged"])
+    assert not any("receipt" in subject.lower() for subject in subjects(mailbox))
+    assert ledger.balance("membership") == 0
+
+
+def test_a_newer_change_replaces_one_that_stripe_has_not_heard(ana, stripe):
+    mine, patron = ana.joins(), plans.get_plan("patron")
+    sub = mine.stripe_subscription_id
+    older = calls.record(f"change:{sub}:older", "subscriptions.update", {"id": sub, "metadata": {"a": "b"}})
+    key = older.idem_key
+    shown = checkout.preview(mine, plan=patron, amount=make.EUR("15"), interval="month")
+    checkout.change(
+        mine, plan=patron, amount=make.EUR("15"), interval="month", proration_at=shown.proration_at
+    )
+    assert calls.find_call(key).state is calls.CallState.SUPERSEDED
+    stripe.advance(seconds=60)
+    assert checkout.resume_calls() == 0
+
+
+def test_what_was_undone_in_stripes_dashboard_can_be_left_again(ana, stripe):
+    mine = ana.joins()
+    checkout.leave(mine)
+    settle(stripe)
+    v1 = account.here().gateway._client.v1
+    v1.subscriptions.update(mine.stripe_subscription_id, {"cancel_at_period_end": False})
+    settle(stripe)
+    assert (ana.membership.ends_at, ana.membership.ended_by) == (None, None)
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+
+
+def test_nobody_comes_back_to_what_was_given_back(ana, stripe):
+    mine = ana.joins()
+    control(stripe, "faults", next=99, kind="429", path="/v1/")
+    assert checkout.withdraw(mine) is Outcome.WAITING
+    with pytest.raises(Conflict, match="join again"):
+        checkout.come_back(ana.membership)
+
+
+def test_an_amount_has_a_limit_when_it_is_changed_too(ana, stripe):
+    with pytest.raises(Invalid, match="largest"):
+        checkout.preview(
+            ana.joins(), plan=plans.get_plan("patron"), amount=make.EUR("999999"), interval="month"
+        )
+
+
+def test_a_debit_that_the_bank_has_not_answered_is_not_a_failed_one(ana, stripe, mailbox):
+    ana.pays(ana.asks(), card="", iban="AT321904300235473204")
+    days(stripe, 8)
+    assert ana.membership.status is MembershipStatus.ACTIVE
+    mailbox.clear()
+    days(stripe, 22)
+    stripe.advance(seconds=3 * 3600)
+    settle(stripe)
+    bill = account.here().gateway._client.v1.invoices.list({"limit": 1}).data[0]
+    assert (bill.status, bill.attempt_count) == ("open", 1)
+    inbox.mark_dirty([("invoice", bill.id)], now=clock.now())
+    db.session.commit()
+    settle(stripe)
+    assert (ana.membership.late_attempts, mailbox) == (0, [])

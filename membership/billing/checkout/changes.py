@@ -119,11 +119,14 @@ def note_card(membership: Membership, method_id: str | None, *, now: datetime) -
     if subscription_id is None or not membership.is_live or not asked_at or now - asked_at > CARD_WAITS:
         return []
     params = {"id": subscription_id, "default_payment_method": method_id}
-    card = calls.fresh_key(f"card:{subscription_id}:{method_id}")
+    wish = f"{method_id}:{int(asked_at.timestamp())}"
+    if calls.find_call(f"card:{subscription_id}:{wish}") is None:
+        calls.supersede(f"card:{subscription_id}")
+    card = calls.fresh_key(f"card:{subscription_id}:{wish}")
     keys = [calls.record(card, "subscriptions.update", params, now=now).idem_key]
     if membership.late_invoice_id and membership.late_attempts:
         pay = {"id": membership.late_invoice_id, "payment_method": method_id}
-        key = f"pay:{membership.late_invoice_id}:{method_id}"
+        key = calls.fresh_key(f"pay:{membership.late_invoice_id}:{wish}")
         keys.append(calls.record(key, "invoices.pay", pay, now=now).idem_key)
     return keys
 
@@ -134,6 +137,7 @@ def preview(
     """What a change would cost, asked of Stripe; nothing changes. Raises Conflict or StripeUnavailable."""
     now = now or clock.now()
     subscription_id, settings = _changeable(membership), account.here().settings
+    memberships.screen_amount(amount, settings=settings)
     product = products.of_plan(plan, settings)
     db.session.commit()
     products.ensure(product, now)
@@ -169,6 +173,7 @@ def change(
     if not 0 <= int(now.timestamp()) - proration_at <= PREVIEW_HOLDS.total_seconds():
         raise Conflict(N_("These figures are no longer current. Please look at them again."))
     membership_id, subscription_id = membership.id, _changeable(membership)
+    memberships.screen_amount(amount, settings=account.here().settings)
     product = products.of_plan(plan, account.here().settings)
     db.session.commit()
     try:
@@ -183,6 +188,8 @@ def change(
     content = vault.fingerprint(f"{plan.id} {amount.minor} {amount.currency} {interval} {proration_at}")[:32]
     with writing():
         membership = memberships.lock_membership(membership_id)
+        if calls.find_call(f"change:{subscription_id}:{content}") is None:
+            calls.supersede(f"change:{subscription_id}")
         call = calls.record(f"change:{subscription_id}:{content}", "subscriptions.update", params, now=now)
         if call.state is CallState.PENDING:
             _note_change(membership, plan, amount, interval=interval, now=now)

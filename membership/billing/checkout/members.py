@@ -15,8 +15,9 @@ from membership.billing.checkout import asking
 from membership.billing.checkout.asking import Outcome
 from membership.db import db, writing
 from membership.domain import audit, memberships, payments
+from membership.domain.donations import Donation
 from membership.domain.memberships import Kind, Membership, MembershipStatus
-from membership.domain.payments import PaymentStatus, Refund
+from membership.domain.payments import PaymentStatus, RefundStatus
 from membership.domain.people import Person
 from membership.errors import N_, Conflict
 
@@ -35,7 +36,12 @@ def leave(membership: Membership, *, by: str = "member", now: datetime | None = 
         if not _is_paid_ahead(membership, now):
             return _end(membership, now)
         _record(audit.Tag.MEMBERSHIP_LEFT, membership, by=by, now=now)
-        return _update(membership, "ends", {"cancel_at_period_end": True}, now)
+        membership_id = membership.id
+        outcome = _update(membership, "ends", {"cancel_at_period_end": True}, now)
+        if outcome is Outcome.REFUSED:  # nothing is going to end, so nobody is told that it is
+            memberships.lock_membership(membership_id).ended_by = None
+            db.session.commit()
+        return outcome
 
 
 def come_back(membership: Membership, *, now: datetime | None = None) -> Outcome:
@@ -43,7 +49,10 @@ def come_back(membership: Membership, *, now: datetime | None = None) -> Outcome
     now = now or clock.now()
     with writing():
         membership = _begin(membership)
-        if not membership.is_live or membership.kind is not Kind.PAID:
+        is_over = memberships.is_given_back(membership) or calls.is_asked(
+            f"cancel:{membership.stripe_subscription_id}"
+        )
+        if not membership.is_live or membership.kind is not Kind.PAID or is_over:
             raise Conflict(N_("This membership has ended. You can join again."))
         if membership.ends_at is None and membership.ended_by is None:
             db.session.commit()
@@ -132,7 +141,20 @@ def end_double(membership: Membership, *, by: Person | None = None, now: datetim
         if membership.doubled_at is None:
             db.session.commit()
             return Outcome.AGREED
+        other = memberships.find_other(membership)
+        if by is None and (other is None or other.status is MembershipStatus.PAST_DUE):
+            return _replace(other, membership, now)
         return _give_back(membership, "double", audit.Tag.MEMBERSHIP_CANCELLED, now, who=by)
+
+
+def _replace(other: Membership | None, membership: Membership, now: datetime) -> Outcome:
+    """Nobody has two: the other one has ended, or waits for a payment that the new one has replaced, and ends."""
+    memberships.keep(membership, by=None, now=now)
+    other_id = other.id if other else None
+    db.session.commit()
+    if other_id is None:
+        return Outcome.AGREED
+    return end_now(memberships.membership_of(other_id), ended_by="member", now=now)
 
 
 def end_doubles(now: datetime | None = None) -> int:
@@ -152,25 +174,38 @@ def _give_back(
     if ended_by == "withdrawn":
         membership.withdrawn_at = now
     _record(tag, membership, who=who, by=ended_by, now=now)
-    refunds = [_refund(payment, ended_by, now) for payment in _refundable(membership)]
-    keys = [asking.note_refund(refund, now=now) for refund in refunds]
-    outcome = _end(membership, now)
-    outcomes = [outcome, *(asking.send(key, now) for key in keys)]
-    if Outcome.REFUSED in outcomes:
-        return Outcome.REFUSED
-    return Outcome.WAITING if Outcome.WAITING in outcomes else Outcome.AGREED
-
-
-def _refundable(membership: Membership) -> list[payments.Payment]:
     paid = payments.payments_of(membership_id=membership.id)
-    return [
-        one for one in paid if one.status is PaymentStatus.SUCCEEDED and payments.refunded(one) < one.amount
-    ]
+    keys = [key for payment in paid for key in note_give_back(payment, ended_by, now=now)]
+    outcome = _end(membership, now)
+    told = [asking.send(key, now) for key in keys]
+    # it ends all the same: a refund that Stripe will not make stands at the desk
+    return Outcome.WAITING if {Outcome.WAITING, Outcome.REFUSED} & set(told) else outcome
 
 
-def _refund(payment: payments.Payment, reason: str, now: datetime) -> Refund:
+def note_give_back(payment: payments.Payment, reason: str, *, now: datetime) -> list[str]:
+    """Record that all that is left of a payment goes back; the key of the call. Proposals that wait give way."""
+    if payment.status is not PaymentStatus.SUCCEEDED:
+        return []
+    for refund in payments.refunds_of(payment):
+        if refund.status is RefundStatus.PROPOSED:
+            payments.withdraw_refund(refund, by=None, now=now)
     left = payment.amount - payments.refunded(payment)
-    return payments.ask_refund(payment, left, reason=reason, now=now)
+    if not left.minor:
+        return []
+    asked = payments.ask_refund(payment, left, reason=reason, now=now)
+    return [asking.note_refund(asked, now=now)]
+
+
+def note_unwanted(membership: Membership, payment: payments.Payment, *, now: datetime) -> None:
+    """Money came in for what was given back meanwhile: record that it goes back too, and that nothing more is taken."""
+    note_give_back(payment, membership.ended_by or "erased", now=now)
+    note_let_go(membership, now=now)
+
+
+def note_let_go(subject: Donation | Membership, *, now: datetime) -> None:
+    """Record that the subscription behind it ends: its first payment failed, or nobody wants it any more."""
+    if subject.stripe_subscription_id is not None:
+        calls.record_cancel(subject.stripe_subscription_id, now=now)
 
 
 def _begin(membership: Membership) -> Membership:
@@ -191,7 +226,10 @@ def _end(membership: Membership, now: datetime) -> Outcome:
         memberships.lapse(now, settings=account.here().settings)
         db.session.commit()
         return Outcome.AGREED
-    calls.supersede(f"ends:{membership.stripe_subscription_id}")
+    for family in ("ends", "pause", "card", "change"):
+        calls.supersede(f"{family}:{membership.stripe_subscription_id}")
+    if membership.late_invoice_id:
+        calls.supersede(f"pay:{membership.late_invoice_id}")
     call = calls.record_cancel(membership.stripe_subscription_id, now=now)
     return asking.send(call.idem_key, now)
 

@@ -48,7 +48,9 @@ def _mark(settings: Settings) -> str:
 
 def ensure(product: Product, now: datetime) -> None:
     """Make the product once."""
-    if calls.was_done("products.create", product.id):
+    is_there = calls.was_done("products.create", product.id)
+    db.session.commit()
+    if is_there:
         return
     descriptor = account.here().settings.statement_descriptor
     params = {"id": product.id, "name": product.name, "statement_descriptor": descriptor}

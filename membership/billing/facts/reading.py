@@ -156,15 +156,13 @@ def invoice(plain: Plain) -> InvoiceFacts:
     """An Invoice with its payments expanded."""
     details = (plain.get("parent") or {}).get("subscription_details") or {}
     ends = [line["period"]["end"] for line in (plain.get("lines") or {}).get("data", [])]
-    paid = (entry["payment"] for entry in (plain.get("payments") or {}).get("data", []))
+    paid = [entry["payment"].get("payment_intent") for entry in (plain.get("payments") or {}).get("data", [])]
     return InvoiceFacts(
         id=plain["id"],
         status=plain["status"],
         subscription_id=id_of(details.get("subscription")),
         attempt=(details.get("metadata") or {}).get("attempt"),
-        payment_intent_ids=tuple(
-            intent_id for intent_id in (id_of(payment.get("payment_intent")) for payment in paid) if intent_id
-        ),
+        payment_intent_ids=tuple(intent_id for intent_id in map(id_of, paid) if intent_id),
         attempts=plain.get("attempt_count") or 0,
         again_at=moment(plain.get("next_payment_attempt")),
         remaining=plain.get("amount_remaining") or 0,
@@ -172,6 +170,7 @@ def invoice(plain: Plain) -> InvoiceFacts:
         pay_url=plain.get("hosted_invoice_url"),
         covers_until=moment(max(ends, default=None)),
         contact=contact(plain.get("customer")),
+        is_processing=any(one["status"] == "processing" for one in paid if isinstance(one, Mapping)),
     )
 
 

@@ -107,6 +107,8 @@ class InvoiceFacts:
     """Stripe's own page where it can be paid: a bearer link, mailed and never kept."""
     covers_until: datetime | None = None
     """The end of the last period among its lines."""
+    is_processing: bool = False
+    """Whether the bank has yet to answer (a debit)."""
     contact: Contact | None = None
 
 

@@ -34,7 +34,8 @@ def follow(donation: Donation, standing: Standing, *, settings: Settings, now: d
     if donation.stripe_subscription_id not in (None, standing.subscription_id):
         return
     if standing.status in ENDED and donation.settled_at is None:
-        move(donation, "fail")
+        if donation.stripe_subscription_id == standing.subscription_id:
+            move(donation, "fail")
         return
     donation.stripe_subscription_id = standing.subscription_id
     donation.stripe_customer_id = standing.customer_id or donation.stripe_customer_id

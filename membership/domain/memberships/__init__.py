@@ -4,7 +4,8 @@ One noun: `joining` is the row and how it is asked for, `settling` what happens 
 goes on and ends, `opening` what it opens, `granting` what staff give, `standing` what the person is told to be.
 """
 
-from membership.domain.memberships.granting import extend, grant, keep
+from membership.domain.memberships.doubling import doubles, doubles_over, find_other, keep
+from membership.domain.memberships.granting import extend, grant
 from membership.domain.memberships.joining import (
     Join,
     Kind,
@@ -23,6 +24,7 @@ from membership.domain.memberships.joining import (
     press_again,
     purge_unpaid,
     screen,
+    screen_amount,
 )
 from membership.domain.memberships.opening import (
     current_of,
@@ -39,13 +41,12 @@ from membership.domain.memberships.running import (
     Failure,
     announce,
     contact_of,
-    doubles,
-    doubles_over,
     due_announcements,
     failed_lately,
     follow,
     lapse,
     late,
+    no_longer_late,
     note_reason,
     overdue_subscriptions,
     speak,
@@ -55,7 +56,8 @@ from membership.domain.memberships.settling import (
     book,
     book_refund,
     covered,
-    find_other,
+    is_given_back,
+    is_unwanted,
     receipt,
     undo_refund,
     welcome,
@@ -88,8 +90,10 @@ __all__ = [
     "follow",
     "get_membership",
     "grant",
+    "is_given_back",
     "is_open",
     "is_same",
+    "is_unwanted",
     "join",
     "keep",
     "lapse",
@@ -102,6 +106,7 @@ __all__ = [
     "membership_of",
     "memberships_of",
     "move",
+    "no_longer_late",
     "note_reason",
     "open_until",
     "overdue_subscriptions",
@@ -110,6 +115,7 @@ __all__ = [
     "purge_unpaid",
     "receipt",
     "screen",
+    "screen_amount",
     "speak",
     "undo_refund",
     "welcome",

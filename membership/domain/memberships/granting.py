@@ -118,19 +118,3 @@ def extend(
         now=now,
     )
     return membership
-
-
-def keep(membership: Membership, *, by: Person | None, now: datetime | None = None) -> Membership:
-    """A second membership stays: its owner, or staff, wants both."""
-    membership = lock_membership(membership.id)
-    if membership.doubled_at is None:
-        return membership
-    membership.doubled_at = None
-    audit.record(
-        audit.Tag.MEMBERSHIP_KEPT,
-        subject_type="membership",
-        subject_id=membership.reference,
-        by=by,
-        now=now,
-    )
-    return membership

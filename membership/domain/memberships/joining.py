@@ -146,6 +146,11 @@ def screen(plan: Plan, price: Price, amount: Money, *, settings: Settings) -> No
         raise Invalid(N_("We cannot take this currency."), field="price")
     if amount < price.amount:
         raise Invalid(N_("This plan costs %(amount)s or more."), field="other_amount", amount=price.amount)
+    screen_amount(amount, settings=settings)
+
+
+def screen_amount(amount: Money, *, settings: Settings) -> None:
+    """Whether a membership may cost so much. Raises Invalid with a field."""
     largest = settings.amount_max[amount.currency]
     if amount > largest:
         raise Invalid(N_("The largest amount by card is %(amount)s."), field="other_amount", amount=largest)

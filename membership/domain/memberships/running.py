@@ -12,6 +12,7 @@ from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import outbox, payments, people, plans
+from membership.domain.memberships import doubling
 from membership.domain.memberships import standing as shown
 from membership.domain.memberships.joining import (
     LIVE_STATUSES,
@@ -46,7 +47,8 @@ def follow(membership: Membership, standing: Standing, *, settings: Settings, no
     if membership.stripe_subscription_id not in (None, standing.subscription_id):
         return
     if standing.status in ENDED and membership.started_at is None:
-        move(membership, "fail")
+        if membership.stripe_subscription_id == standing.subscription_id:
+            move(membership, "fail")
         return
     left_before = membership.ends_at
     _take_over(membership, standing)
@@ -56,10 +58,21 @@ def follow(membership: Membership, standing: Standing, *, settings: Settings, no
     membership.status = _status(standing)
     if membership.status is MembershipStatus.ENDED:
         _ended(membership, standing, settings, now)
-    elif membership.ends_at is not None and membership.ends_at != left_before:
+    elif membership.ends_at is None:
+        _goes_on(membership, standing)
+    elif membership.ends_at != left_before:
         _mail_leaving(membership, standing, settings, now)
     if membership.status is not was or membership.status is MembershipStatus.ENDED:
         shown.tell(membership.person_id)
+    doubling.look_again(membership.person_id, now=now)
+
+
+def _goes_on(membership: Membership, standing: Standing) -> None:
+    """It is not going to end, whoever may have asked for that before; paid up, it is late no more."""
+    if not standing.is_asked_to_end and membership.withdrawn_at is None:
+        membership.ended_by = None
+    if membership.status is MembershipStatus.ACTIVE:
+        membership.late_attempts = 0
 
 
 def _take_over(membership: Membership, standing: Standing) -> None:
@@ -181,6 +194,12 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
     )
 
 
+def no_longer_late(membership: Membership, invoice_id: str) -> None:
+    """An invoice was voided: nobody waits for it to be paid."""
+    if membership.late_invoice_id == invoice_id:
+        membership.late_invoice_id, membership.late_attempts = None, 0
+
+
 def note_reason(membership: Membership, reason: str) -> None:
     """Keep why somebody leaves, sealed: people write about themselves."""
     if reason:
@@ -280,14 +299,3 @@ def failed_lately(now: datetime) -> list[Membership]:
     """Memberships that ended lately because their payments failed, newest first."""
     found = select(Membership).where(Membership.ended_by == "failed", Membership.ended_at > now - LATELY)
     return list(db.session.scalars(found.order_by(Membership.ended_at.desc()).limit(200)))
-
-
-def doubles() -> list[Membership]:
-    """Second memberships that nobody has kept or ended yet, oldest first."""
-    found = select(Membership).where(Membership.doubled_at.is_not(None))
-    return list(db.session.scalars(found.order_by(Membership.doubled_at)))
-
-
-def doubles_over(now: datetime) -> list[Membership]:
-    """Second memberships that nobody kept in time."""
-    return [one for one in doubles() if one.doubled_at and one.doubled_at <= now - shown.KEPT_WITHIN]

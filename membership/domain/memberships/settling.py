@@ -5,16 +5,11 @@ A membership's money is the newsroom's income: no rule divides it, and it is not
 
 from datetime import datetime
 
-from sqlalchemy import select
-
 from membership import vault
 from membership.config import Settings
-from membership.db import db
-from membership.domain import audit, newsroom, outbox, payments, people, plans
-from membership.domain.memberships import standing
+from membership.domain import newsroom, outbox, payments, people, plans
+from membership.domain.memberships import doubling, standing
 from membership.domain.memberships.joining import (
-    LIVE_STATUSES,
-    Kind,
     Membership,
     MembershipStatus,
     lock_membership,
@@ -24,6 +19,9 @@ from membership.domain.memberships.opening import withdraw_until
 from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
 from membership.domain.payments.arriving import OTHER_CURRENCY, Arrival
 from membership.domain.payments.first import Status
+
+OTHER_SUBSCRIPTION = "other-subscription"
+AFTER_END = "after-end"
 
 
 def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now: datetime) -> Payment | None:
@@ -36,14 +34,37 @@ def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now
         arrival,
         person_id=membership.person_id,
         membership_id=membership.id,
+        apart=_apart(membership, arrival),
     )
-    if newly:
+    if newly and payment.apart is None and not is_unwanted(membership, payment):
         _paid(membership, payment, arrival, settings, now)
     elif arrival.status is PaymentStatus.PENDING:
         move(membership, "wait")
     elif arrival.status is PaymentStatus.FAILED and membership.started_at is None:
         move(membership, "fail")
     return payment
+
+
+def is_given_back(membership: Membership) -> bool:
+    """Whether all that was paid for it goes back: withdrawn from, or a second one that nobody kept."""
+    return membership.withdrawn_at is not None or membership.ended_by == "double"
+
+
+def is_unwanted(membership: Membership, payment: Payment) -> bool:
+    """Whether a payment came in for what was given back meanwhile, or for somebody who is erased, and goes back too."""
+    if payments.refunds_of(payment):
+        return False
+    return is_given_back(membership) or people.was_gone(membership.person_id, at=payment.paid_at)
+
+
+def _apart(membership: Membership, arrival: Arrival) -> str | None:
+    """Why a charge is set apart for staff: another subscription's, or made after the end; None for the usual one."""
+    ours, theirs = membership.stripe_subscription_id, arrival.subscription_id
+    if ours and theirs and ours != theirs:
+        return OTHER_SUBSCRIPTION
+    if membership.ended_at is not None and arrival.paid_at > membership.ended_at:
+        return None if is_given_back(membership) else AFTER_END
+    return None
 
 
 def _paid(
@@ -88,48 +109,7 @@ def _begin(membership: Membership, arrival: Arrival, settings: Settings, now: da
         membership.status = MembershipStatus.ACTIVE
         membership.next_at = arrival.next_at
     standing.tell(membership.person_id)
-    _notice_double(membership, arrival, settings, now)
-
-
-def find_other(membership: Membership) -> Membership | None:
-    """Another paid membership of the same person that goes on and is not going to end."""
-    going = select(Membership).where(
-        Membership.person_id == membership.person_id,
-        Membership.id != membership.id,
-        Membership.kind == Kind.PAID,
-        Membership.status.in_(LIVE_STATUSES),
-        Membership.doubled_at.is_(None),
-        Membership.ends_at.is_(None),
-    )
-    return db.session.scalar(going.order_by(Membership.id).limit(1))
-
-
-def _notice_double(membership: Membership, arrival: Arrival, settings: Settings, now: datetime) -> None:
-    """A second paid membership of one address: its owner and staff are told; it ends unless one of them keeps it."""
-    other = find_other(membership)
-    if other is None or not membership.is_live:
-        return
-    membership.doubled_at = now
-    audit.record(
-        audit.Tag.MEMBERSHIP_DOUBLED,
-        subject_type="membership",
-        subject_id=membership.reference,
-        details={"other": other.reference},
-        now=now,
-    )
-    outbox.queue(
-        key=f"doubled:{membership.reference}",
-        template="someone-joined-with-your-address",
-        to=arrival.to or "",
-        locale=other.locale,
-        context={
-            "plan": standing.plan_name(membership, other.locale),
-            "other_plan": standing.plan_name(other, other.locale),
-            "keep_url": settings.link("/account", other.locale),
-            "cancelled_on": standing.day(now + standing.KEPT_WITHIN, settings),
-        },
-        now=now,
-    )
+    doubling.notice(membership, to=arrival.to, settings=settings, now=now)
 
 
 def welcome(

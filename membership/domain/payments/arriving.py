@@ -41,6 +41,7 @@ class Arrival:
     next_at: datetime | None = None
     covers_until: datetime | None = None
     """The end of the period that its invoice pays for."""
+    subscription_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,3 +28,5 @@ class Standing:
     each: Money | None = None
     interval: str | None = None
     plan_id: int | None = None
+    is_asked_to_end: bool = False
+    """Whether Stripe has yet to answer that it shall end."""

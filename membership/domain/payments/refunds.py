@@ -225,7 +225,7 @@ def approve_refund(refund: Refund, *, by: Actor, now: datetime | None = None) ->
     return refund
 
 
-def withdraw_refund(refund: Refund, *, by: Actor, now: datetime | None = None) -> Refund:
+def withdraw_refund(refund: Refund, *, by: Actor | None, now: datetime | None = None) -> Refund:
     """A proposal is taken back or declined: what it kept aside is the payment's again."""
     payment = lock_payment(refund.payment_id)
     refund = _proposed(refund)

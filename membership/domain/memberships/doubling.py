@@ -1,0 +1,101 @@
+"""A second paid membership of one person: told to its owner and to staff, ended with everything given back, or kept."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from membership import clock
+from membership.config import Settings
+from membership.db import db
+from membership.domain import audit, outbox
+from membership.domain.memberships import standing
+from membership.domain.memberships.joining import LIVE_STATUSES, Kind, Membership, lock_membership
+from membership.domain.people import Person
+from membership.errors import N_, Conflict
+
+
+def find_other(membership: Membership) -> Membership | None:
+    """Another paid membership of the same person that goes on, and that nobody has asked to end."""
+    if membership.person_id is None:
+        return None
+    going = select(Membership).where(
+        Membership.person_id == membership.person_id,
+        Membership.id != membership.id,
+        Membership.kind == Kind.PAID,
+        Membership.status.in_(LIVE_STATUSES),
+        Membership.doubled_at.is_(None),
+        Membership.ends_at.is_(None),
+        Membership.ended_by.is_(None),
+    )
+    return db.session.scalar(going.order_by(Membership.id).limit(1))
+
+
+def notice(membership: Membership, *, to: str | None, settings: Settings, now: datetime) -> None:
+    """It has just begun: if there is another one, its owner and staff are told."""
+    other = find_other(membership)
+    if other is None or not membership.is_live:
+        return
+    membership.doubled_at = now
+    audit.record(
+        audit.Tag.MEMBERSHIP_DOUBLED,
+        subject_type="membership",
+        subject_id=membership.reference,
+        details={"other": other.reference},
+        now=now,
+    )
+    outbox.queue(
+        key=f"doubled:{membership.reference}",
+        template="someone-joined-with-your-address",
+        to=to or "",
+        locale=other.locale,
+        context={
+            "plan": standing.plan_name(membership, other.locale),
+            "other_plan": standing.plan_name(other, other.locale),
+            "keep_url": settings.link("/account", other.locale),
+            "cancelled_on": standing.day(now + standing.KEPT_WITHIN, settings),
+        },
+        now=now,
+    )
+
+
+def look_again(person_id: int | None, *, now: datetime) -> None:
+    """Where the other one ended or is going to, the second is the only one and stays."""
+    if person_id is None:
+        return
+    db.session.flush()
+    found = select(Membership).where(Membership.person_id == person_id, Membership.doubled_at.is_not(None))
+    for membership in db.session.scalars(found.order_by(Membership.id)):
+        if find_other(membership) is None:
+            _stay(membership, by=None, now=now)
+
+
+def keep(membership: Membership, *, by: Person | None, now: datetime | None = None) -> Membership:
+    """A second membership stays: its owner, or staff, wants both."""
+    membership = lock_membership(membership.id)
+    if membership.ended_by == "double":
+        raise Conflict(N_("This membership was given back already. It can be joined again."))
+    if membership.doubled_at is not None:
+        _stay(membership, by=by, now=now or clock.now())
+    return membership
+
+
+def _stay(membership: Membership, *, by: Person | None, now: datetime) -> None:
+    membership.doubled_at = None
+    audit.record(
+        audit.Tag.MEMBERSHIP_KEPT,
+        subject_type="membership",
+        subject_id=membership.reference,
+        by=by,
+        now=now,
+    )
+
+
+def doubles() -> list[Membership]:
+    """Second memberships that nobody has kept or ended yet, oldest first."""
+    found = select(Membership).where(Membership.doubled_at.is_not(None))
+    return list(db.session.scalars(found.order_by(Membership.doubled_at)))
+
+
+def doubles_over(now: datetime) -> list[Membership]:
+    """Second memberships that nobody kept in time."""
+    return [one for one in doubles() if one.doubled_at and one.doubled_at <= now - standing.KEPT_WITHIN]
