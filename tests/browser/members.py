@@ -6,7 +6,7 @@ Nothing here reads a sentence, so the same walks lead through every language.
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
@@ -275,8 +275,19 @@ def card_fails(visitor: Visitor) -> None:
     visitor.demo.time_passes(days=32)
 
 
+def writes_card(visitor: Visitor, card: str, seen: Callable[[], None] = lambda: None) -> None:
+    """From our page to Stripe's page for cards and back, with this card."""
+    click_main(visitor)
+    visitor.tab.wait_for_url("**/portal/**")
+    seen()
+    for name, text in (("card_number", card), ("exp", "12/34"), ("cvc", "123")):
+        visitor.tab.locator(f"#{name}").fill(text)
+    visitor.finishes()
+    visitor.tab.wait_for_url("**/account/card/done**")
+
+
 def mending(visitor: Visitor, show: Show, prefix: str = "") -> None:
-    """The card fails; the mail leads to the account, the account to Stripe's page for cards, and back: paid."""
+    """The card fails; the mail leads to the account, the account to Stripe's page for cards; the second card pays."""
     joins(visitor, prefix=prefix)
     card_fails(visitor)
     mail = mailed(visitor.demo, visitor.email, "/account/card")
@@ -284,13 +295,10 @@ def mending(visitor: Visitor, show: Show, prefix: str = "") -> None:
     show("account-late")
     visitor.opens(link_in(mail, "/account/card"))
     show("account-card-late")
-    click_main(visitor)
-    visitor.tab.wait_for_url("**/portal/**")
-    show("stripe-card")
-    for name, text in (("card_number", GOOD), ("exp", "12/34"), ("cvc", "123")):
-        visitor.tab.locator(f"#{name}").fill(text)
-    visitor.finishes()
-    visitor.tab.wait_for_url("**/account/card/done**")
+    writes_card(visitor, FAILS_LATER)
+    show("account-card-declined")
+    visitor.tab.locator("main a.go").first.click()
+    writes_card(visitor, GOOD, lambda: show("stripe-card"))
     show("account-card-done")
 
 

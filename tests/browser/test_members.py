@@ -32,6 +32,7 @@ SAYS = {
     "withdraw-done": "everything that was paid goes back",
     "account-late": "The last payment did not go through.",
     "account-card-late": "The payment that waits is then made with it at once",
+    "account-card-declined": "Its bank did not let the payment through.",
     "account-card-done": "Paid, and all is well",
     "account-leaving": "You have left.",
     "account-stayed": "You stay a member.",
