@@ -1,13 +1,15 @@
 """What we hold about a person: all of it is exported, and all that names them is erased."""
 
 import json
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import LargeBinary, func, select
 
 from membership import clock, vault
-from membership.db import Base, db
+from membership.db import Base, db, writing
 from membership.domain import (
     audit,
     corrections,
@@ -16,6 +18,7 @@ from membership.domain import (
     notes,
     outbox,
     payments,
+    people,
     personal_data,
     plans,
     roles,
@@ -26,7 +29,7 @@ from membership.domain.memberships import Kind
 from membership.domain.outbox import Email
 from membership.domain.personal_data.holding import Verdict
 from membership.errors import Conflict
-from tests import make
+from tests import make, signed_in
 from tests.make import EUR
 
 
@@ -102,11 +105,34 @@ def test_an_export_says_all_of_it_and_none_of_our_keys(full):
     assert "token" not in text
 
 
+def test_an_export_opens_no_door(full):
+    roles.take_secret(roles.grant(full, roles.Role.VIEWER, by=None), signed_in.SECRET)
+    asked = signins.ask("ana@example.org", nonce="a browser's", locale="en")  # the worker has not sent it yet
+    other = make.donation(email="ana@example.org", settled=True)
+    text = json.dumps(personal_data.export(full))
+    mine = memberships.memberships_of(full.id)[0]
+    keys = (asked.token_hash, other.leave_token, mine.leave_token, signed_in.SECRET)
+    for kept in (*vault.unlock(asked.locked).values(), *keys):
+        assert kept == "ana@example.org" or kept not in text
+    (told,) = personal_data.export(full)["sign_ins"]
+    assert told == {
+        "asked_at": asked.asked_at.isoformat(),
+        "used_at": None,
+        "expires_at": asked.expires_at.isoformat(),
+    }
+
+
 def test_erasing_leaves_money_and_no_name(full, tamar):
     key = full.email_key
     personal_data.erase(full, by=tamar, reason="asked by letter")
     told = personal_data.export(full)
     assert (told["person"]["email"], told["person"]["erased_at"] is not None) == (None, True)
+    assert {fact.kind for fact in personal_data.history_of(full)[0]} == {
+        "joined",
+        "ended",
+        "payment",
+        "record",
+    }
     kept = [part for part in told if told[part] and part not in ("person", "made_at", "records")]
     assert sorted(kept) == ["gifts", "memberships", "payments"]
     text = json.dumps(told)
@@ -135,6 +161,50 @@ def test_nobody_is_erased_while_something_runs(ana, tamar):
     roles.revoke(ana, by=None)
     personal_data.erase(ana, by=tamar)
     assert ana.email_key is None
+
+
+def test_nobody_is_erased_while_a_payment_page_may_be_open(ana, tamar):
+    pledged, plan = make.donation(), make.plan()
+    join = memberships.Join(
+        "an attempt", plan, plans.find_price(plan, "month", "EUR"), EUR("5"), "ana@example.org", "en"
+    )
+    joined = memberships.join(join, settings=make.settings())
+    for _ in range(2):
+        with pytest.raises(Conflict, match="payment page"):
+            personal_data.erase(ana, by=tamar)
+        pledged.pledged_at -= timedelta(hours=1)
+    joined.joined_at -= timedelta(hours=1)
+    personal_data.erase(ana, by=tamar)
+
+
+def test_erasing_waits_for_whoever_follows_a_payment(real_database):
+    """Both lock the membership first and its person last, so neither stands in the other's way."""
+    ana, tamar = make.person(), make.person("tamar@example.org")
+    held = memberships.grant(
+        ana, make.plan(), kind=Kind.GIFT, until=clock.now() + timedelta(days=9), by=tamar, reason="",
+        settings=make.settings(),
+    )  # fmt: skip
+    held.status, ids = memberships.MembershipStatus.ENDED, (ana.id, tamar.id, held.id)
+    db.session.commit()
+    is_locked = threading.Event()
+
+    def follow():
+        with writing():
+            membership = memberships.lock_membership(ids[2])
+            is_locked.set()
+            time.sleep(0.3)  # until the other one waits as well
+            people.gave(membership.person_id, people.Given.ONCE)
+            db.session.commit()
+
+    def erase():
+        is_locked.wait(10)
+        with writing():
+            personal_data.erase(people.person_of(ids[0]), by=people.person_of(ids[1]))
+            db.session.commit()
+
+    assert real_database.together(follow, erase) == [None, None]
+    db.session.expire_all()
+    assert people.person_of(ids[0]).erased_at is not None
 
 
 def test_a_history_is_one_line_by_time_in_pages(full):

@@ -5,7 +5,7 @@ lists here; a test walks all tables, so that a new one is not forgotten.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
@@ -73,6 +73,10 @@ KEPT: Mapping[str, str] = {
 """Everything else that points to a person or is sealed, and why it may stay or who forgets it."""
 
 
+MAY_BE_OPEN = timedelta(hours=1)
+"""How long after a pledge its payment page may be open: it closes well within."""
+
+
 def hindrance(person: Person) -> str | None:
     """The sentence that says why this person cannot be erased now; None when nothing is in the way."""
     in_the_way = (
@@ -81,6 +85,10 @@ def hindrance(person: Person) -> str | None:
         (_is_member, N_("A membership of this person runs. End it first.")),
         (_gives, N_("A gift of this person runs. Stop it first.")),
         (_is_paying, N_("A payment of this person is on its way. Wait until it has come or failed.")),
+        (
+            _may_pay,
+            N_("A payment page of this person may still be open. Wait for an hour after it was opened."),
+        ),
         (_refunds_open, N_("A refund to this person is not done yet. Wait until it is, or take it back.")),
     )
     return next((sentence for is_so, sentence in in_the_way if is_so(person)), None)
@@ -112,6 +120,18 @@ def _is_paying(person: Person) -> bool:
     return any(db.session.scalar(found.limit(1)) is not None for found in (gift, membership))
 
 
+def _may_pay(person: Person) -> bool:
+    """Also before we know that the page is open: Stripe's answer may be on its way."""
+    since = clock.now() - MAY_BE_OPEN
+    gift = select(Donation.id).where(
+        Donation.person_id == person.id, Donation.status == Status.PLEDGED, Donation.pledged_at > since
+    )
+    membership = select(Membership.id).where(
+        Membership.person_id == person.id, Membership.asked == Status.PLEDGED, Membership.joined_at > since
+    )
+    return any(db.session.scalar(found.limit(1)) is not None for found in (gift, membership))
+
+
 def _refunds_open(person: Person) -> bool:
     on_its_way = (
         RefundStatus.PROPOSED,
@@ -124,10 +144,18 @@ def _refunds_open(person: Person) -> bool:
     return db.session.scalar(found.limit(1)) is not None
 
 
+def _lock(person: Person) -> None:
+    """Gifts and memberships before their person, as whoever follows a payment does."""
+    for table in (Donation, Membership):
+        theirs = select(table.id).where(table.person_id == person.id).order_by(table.id)
+        db.session.execute(theirs.with_for_update()).all()
+    db.session.refresh(person, with_for_update=True)
+
+
 def erase(person: Person, *, by: Person | None, reason: str = "", now: datetime | None = None) -> None:
     """Forget who this was. Raises Conflict with a sentence while something of theirs still runs."""
     now = now or clock.now()
-    db.session.refresh(person, with_for_update=True)
+    _lock(person)
     if (sentence := hindrance(person)) is not None:
         raise Conflict(sentence)
     signins.end_all(person, by=by, now=now)

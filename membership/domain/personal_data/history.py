@@ -55,12 +55,13 @@ def history_of(
 
 
 def _facts(person: Person, held: Holding, before: datetime | None, most: int) -> Iterator[Fact]:
-    mine: tuple[tuple[str, Any, Any, Any], ...] = (
+    mine: list[tuple[str, Any, Any, Any]] = [
         ("joined", Membership, Membership.started_at, Membership.person_id == person.id),
         ("ended", Membership, Membership.ended_at, Membership.person_id == person.id),
         ("payment", Payment, Payment.paid_at, Payment.person_id == person.id),
-        ("mail", Email, Email.queued_at, Email.recipient_key == person.email_key),
-    )
+    ]
+    if person.email_key is not None:  # else all mails to nobody in particular would be theirs
+        mine.append(("mail", Email, Email.queued_at, Email.recipient_key == person.email_key))
     for kind, table, at, is_mine in mine:
         found = select(table).where(is_mine, at.is_not(None))
         for row in db.session.scalars(_page(found, at, before, most)):

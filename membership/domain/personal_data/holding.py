@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import LargeBinary, or_, select
 
 from membership import clock, vault
 from membership.db import db
@@ -218,7 +218,7 @@ def export(person: Person, *, now: datetime | None = None) -> dict[str, Any]:
         ],
         "transfers": [_row(one) for one in held.transfers],
         "sessions": [_row(one) for one in _rows(Session, Session.person_id == person.id, Session.id)],
-        "sign_ins": [_row(one) for one in _sign_ins(person)],
+        "sign_ins": [_sign_in(one) for one in _sign_ins(person)],
         "mails": [
             {"template": one.template, "queued_at": _plain(one.queued_at), "sent_at": _plain(one.sent_at)}
             for one in mails_of(person)
@@ -239,9 +239,12 @@ def export(person: Person, *, now: datetime | None = None) -> dict[str, Any]:
 _OURS = ("token", "hash", "_key", "content", "attempt", "person_id", "by_id", "request")
 """Parts of names of columns that are our own keys and say nothing about anybody."""
 
+OPENED = ("sealed_message", "sealed_reason", "keepsake", "locked_email")
+"""What somebody wrote, or is known by. Nothing else is opened: it might let whoever has the file in."""
+
 
 def _row(row: Any) -> dict[str, Any]:
-    """A row as plain values, with what was sealed about its person opened where that can be."""
+    """A row as plain values, with what its person wrote opened where that can be."""
     return _columns(row, "id")
 
 
@@ -251,7 +254,10 @@ def _columns(row: Any, *without: str) -> dict[str, Any]:
         name, value = column.key, getattr(row, column.key)
         if name in without or any(part in name for part in _OURS):
             continue
-        told[name] = _opened(value) if isinstance(value, bytes) else _plain(value)
+        if name in OPENED and isinstance(value, bytes):
+            told[name] = _opened(value)
+        elif not isinstance(column.type, LargeBinary):
+            told[name] = _plain(value)
     return told
 
 
@@ -262,6 +268,11 @@ def _opened(box: bytes) -> Any:
         except (vault.NoPrivateKey, vault.WrongKey):
             continue
     return "sealed"
+
+
+def _sign_in(asked: SignIn) -> dict[str, Any]:
+    """When a link was asked for and used: its token and code open the account."""
+    return {name: _plain(getattr(asked, name)) for name in ("asked_at", "used_at", "expires_at")}
 
 
 def _plain(value: Any) -> Any:
