@@ -83,13 +83,13 @@ def prefix_of(code: str) -> str:
 
 
 def tongues(query: str = "") -> list[Tongue]:
-    """This page in each of our languages; where there is no page, the front page.
+    """This page in each of our languages; an act's page is the one it stands on, where there is none the front page.
 
     `query` ("?currency=GEL") is carried along by the links. It must be of our own making: pages are shared.
     """
     here, base = locale(), current_app.config["SETTINGS"].base_url.rstrip("/")
     root = request.environ.get(ROOT, "")
-    path = quote(request.path) if request.endpoint else "/"
+    path = quote(_page())
     return [
         Tongue(
             code,
@@ -100,6 +100,15 @@ def tongues(query: str = "") -> list[Tongue]:
         )
         for code in known()
     ]
+
+
+def _page() -> str:
+    """The address that shows this page again: what only takes a form belongs to the page above it."""
+    rule = request.url_rule
+    if rule is None:
+        return "/"
+    above = request.path.rpartition("/")[0] or "/"
+    return request.path if "GET" in (rule.methods or ()) else above
 
 
 def external(path: str) -> str:

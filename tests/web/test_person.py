@@ -429,9 +429,12 @@ def test_what_belongs_to_somebody_else_is_not_touched(app, ana):
     assert "access.refused" in tags("person", ana.reference)
 
 
-def test_a_form_without_its_tokens_does_nothing(app, ana):
+def test_a_form_without_its_tokens_does_nothing_but_shows_the_page_which_is_on_record(app, ana):
     desk = Desk(app)
-    desk.opens(ana)
     answer = desk.browser.post(f"{path(ana)}/note", data={"text": "Planted"})
     assert answer.status_code == 422
     assert notes.notes_of(ana) == []
+    assert "ana@example.org" in text(desk.browser)
+    assert tags("person", ana.reference) == ["person.revealed"]
+    ways = [a.get("href") for a in desk.browser.page.iter("a") if a.get("hreflang")]
+    assert ways == [f"/ka{path(ana)}"], "the language switch leads to the page, not to the act"

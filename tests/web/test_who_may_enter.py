@@ -103,6 +103,13 @@ def test_every_address_stands_in_the_table(app):
     assert len(EVERYBODY) + len(SIGNED_IN) + len(DOORS) + len(DESK) == len(addresses(app))
 
 
+def test_above_whatever_only_takes_a_form_there_is_a_page(app):
+    """After a refusal the language switch leads there."""
+    shown = {address.rpartition(" ")[2] for address in addresses(app) if not address.startswith("POST ")}
+    only_posted = addresses(app) - shown - {f"POST {page}" for page in shown} - {"POST /hooks/stripe"}
+    assert {address[5:].rpartition("/")[0] or "/" for address in only_posted} <= shown
+
+
 def test_every_blueprint_has_a_guard(app):
     assert set(app.blueprints) == {bp.name for bp, _guard in BLUEPRINTS}
 

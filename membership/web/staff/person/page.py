@@ -74,24 +74,30 @@ class Act:
 @allowed(Ability.SEE)
 def person(reference: str) -> Response:
     """Everything about one person; the opening is written down before anything is read."""
+    _note_opened(reference)
+    return _drawn(reference, 200, _asked(reference))
+
+
+def draw(reference: str, status: int, *, act: Act) -> Response:
+    """The page again, around a form that did nothing: seeing it so is an opening as well."""
+    _note_opened(reference)
+    return _drawn(reference, status, act)
+
+
+def _note_opened(reference: str) -> None:
+    """Once in ten minutes for each of the staff: an act leads back to the page, and that is no other opening."""
     db.session.rollback()
     with writing():
-        _note_opened(people.get_person(reference))
+        shown, me = people.get_person(reference), access.person()
+        if limits.hit("person-opened", f"{me.id} {shown.id}", most=1, per=OPENED_ONCE_IN, now=clock.now()):
+            audit.record(
+                audit.Tag.PERSON_REVEALED,
+                subject_type="person",
+                subject_id=shown.reference,
+                by=me,
+                now=clock.now(),
+            )
         db.session.commit()
-    return draw(reference, act=_asked(reference))
-
-
-def _note_opened(shown: Person) -> None:
-    """Once in ten minutes for each of the staff: an act leads back to the page, and that is no other opening."""
-    me = access.person()
-    if limits.hit("person-opened", f"{me.id} {shown.id}", most=1, per=OPENED_ONCE_IN, now=clock.now()):
-        audit.record(
-            audit.Tag.PERSON_REVEALED,
-            subject_type="person",
-            subject_id=shown.reference,
-            by=me,
-            now=clock.now(),
-        )
 
 
 def _asked(reference: str) -> Act | None:
@@ -112,7 +118,7 @@ def _held(reference: str) -> Holding:
     return personal_data.holding_of(people.get_person(reference), now=clock.now())
 
 
-def draw(reference: str, status: int = 200, *, act: Act | None = None) -> Response:
+def _drawn(reference: str, status: int, act: Act | None) -> Response:
     """The page, with fresh tokens."""
     shown = Shown(people.get_person(reference), act)
     return sheets.page("staff/person/page.html", status, attempt=attempts.fresh(), shown=shown, act=act)
