@@ -260,6 +260,9 @@ def test_an_end_after_failed_payments_is_mailed_once_and_offers_to_start_again(f
 def test_a_subscription_that_ended_unpaid_never_ran(fundraiser):
     made = pledged(fundraiser, interval=Interval.MONTH)
     standing(made, status="incomplete_expired", failed=True)
+    assert made.status is Status.PLEDGED  # another one's: its Checkout has not told of any yet
+    made.stripe_subscription_id = "sub_1"
+    standing(made, status="incomplete_expired", failed=True)
     assert (made.status, made.schedule) == (Status.FAILED, Schedule.NONE)
     assert mails("gift-failed") == mails("gift-stopped") == 0
 
