@@ -1,14 +1,17 @@
 """Plans, prices and perks: said again they change nothing, and what was sold stays."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from membership import clock
-from membership.db import db
+from membership.db import db, writing
 from membership.domain import audit, plans
-from membership.domain.plans import PerkCode, Price
+from membership.domain.people import Person
+from membership.domain.plans import Perk, PerkCode, Price
 from membership.errors import Conflict, NotFound
 from tests import make
 
@@ -128,6 +131,31 @@ def test_a_code_whose_owner_is_forgotten_is_given_to_nobody_else(app):
         plans.take_code(perk, make.person("bea@example.org"))
 
 
+def test_a_code_that_is_taken_while_the_perk_is_restocked_stays_its_takers(real_database):
+    perk, ana = make.perk("ticket", kind="code", codes=("A-1",)), make.person()
+    ids = perk.id, ana.id
+    db.session.commit()
+    is_taken = threading.Event()
+
+    def take():
+        with writing():
+            code = plans.take_code(db.session.get_one(Perk, ids[0]), db.session.get_one(Person, ids[1]))
+            is_taken.set()
+            time.sleep(0.3)  # until the other one wants to delete it
+            db.session.commit()
+        return code
+
+    def restock():
+        is_taken.wait(10)
+        with writing():
+            plans.stock(db.session.get_one(Perk, ids[0]), ("B-1",))
+            db.session.commit()
+
+    assert real_database.together(take, restock) == ["A-1", None]
+    db.session.expire_all()
+    assert plans.find_code(perk, ana) == "A-1"
+
+
 def test_two_at_once_never_get_the_same_code(real_database):
     perk = make.perk("ticket", kind="code", codes=("A-1", "A-2"))
     ids = [make.person(f"{name}@example.org").id for name in ("ana", "bea")]
@@ -135,9 +163,6 @@ def test_two_at_once_never_get_the_same_code(real_database):
 
     def take(person_id):
         def press():
-            from membership.db import writing
-            from membership.domain.people import Person
-
             with writing():
                 code = plans.take_code(plans.get_perk("ticket"), db.session.get_one(Person, person_id))
                 db.session.commit()

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, func, select, text, update
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, bindparam, delete, func, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 
 from membership import clock, vault
-from membership.db import Base, db
+from membership.db import Base, core, db
 from membership.domain import audit
 from membership.domain.audit import Tag
 from membership.domain.people import Person
@@ -43,16 +43,16 @@ def _free() -> ColumnElement[bool]:
 def stock(perk: Perk, codes: Sequence[str]) -> None:
     """Let these be the codes of a perk: new ones are added, those not named any more are gone unless taken."""
     wanted = {vault.fingerprint(f"{perk.slug} {code}"): code for code in codes}
-    rows = db.session.scalars(select(PerkCode).where(PerkCode.perk_id == perk.id))
-    known = {row.code_hash: row for row in rows}
+    rows = db.session.execute(select(PerkCode.code_hash, PerkCode.id).where(PerkCode.perk_id == perk.id))
+    known = {row.code_hash: row.id for row in rows}
     for code_hash, code in wanted.items():
         if code_hash not in known:
             db.session.add(
                 PerkCode(perk_id=perk.id, code_hash=code_hash, locked_code=vault.lock({"code": code}))
             )
-    for code_hash in known.keys() - wanted.keys():
-        if known[code_hash].taken_at is None:
-            db.session.delete(known[code_hash])
+    if gone := [{"row": known[code_hash]} for code_hash in known.keys() - wanted.keys()]:
+        # whether it is free is asked as it goes: somebody may take it at this moment
+        core().execute(delete(PerkCode).where(PerkCode.id == bindparam("row"), _free()), gone)
     db.session.flush()
 
 
