@@ -474,10 +474,10 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
             postgresql_where=sa.text("status <> 'succeeded'"),
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_payments_membership_id_memberships"), "memberships", ["membership_id"], ["id"]
+            batch_op.f("fk_payments_person_id_people"), "people", ["person_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_payments_person_id_people"), "people", ["person_id"], ["id"]
+            batch_op.f("fk_payments_membership_id_memberships"), "memberships", ["membership_id"], ["id"]
         )
     payments = sa.table(
         "payments", sa.column("id"), sa.column("reference"), sa.column("person_id"), sa.column("donation_id")
@@ -551,18 +551,35 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
             batch_op.f("ix_people_stripe_customer_id"), ["stripe_customer_id"], unique=False
         )
         batch_op.create_foreign_key(batch_op.f("fk_people_plan_id_plans"), "plans", ["plan_id"], ["id"])
-    people = sa.table("people", sa.column("id"), sa.column("given"), sa.column("stripe_customer_id"))
+    people = sa.table(
+        "people", sa.column("id"), sa.column("given"), sa.column("stripe_customer_id"), sa.column("erased_at")
+    )
     gifts = sa.table(
         "donations",
+        sa.column("id"),
         sa.column("person_id"),
         sa.column("status"),
         sa.column("schedule"),
+        sa.column("settled_at"),
         sa.column("stripe_customer_id"),
     )
     paid = sa.select(gifts.c.person_id).where(gifts.c.status == "settled", gifts.c.person_id.is_not(None))
     running = paid.where(gifts.c.schedule.in_(("running", "past_due", "paused")))
     op.get_bind().execute(people.update().where(people.c.id.in_(paid)).values(given="once"))
     op.get_bind().execute(people.update().where(people.c.id.in_(running)).values(given="running"))
+    newest = (
+        sa.select(gifts.c.stripe_customer_id)
+        .where(
+            gifts.c.person_id == people.c.id,
+            gifts.c.status == "settled",
+            gifts.c.stripe_customer_id.is_not(None),
+        )
+        .order_by(gifts.c.settled_at.desc(), gifts.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    known = people.update().where(people.c.id.in_(paid), people.c.erased_at.is_(None))
+    op.get_bind().execute(known.values(stripe_customer_id=newest))
     with op.batch_alter_table("people", schema=None) as batch_op:
         batch_op.alter_column("standing", server_default=None)
         batch_op.alter_column("given", server_default=None)
@@ -571,10 +588,10 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.add_column(sa.Column("asked_by_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("approved_by_id", sa.Integer(), nullable=True))
         batch_op.create_foreign_key(
-            batch_op.f("fk_refunds_asked_by_id_people"), "people", ["asked_by_id"], ["id"]
+            batch_op.f("fk_refunds_approved_by_id_people"), "people", ["approved_by_id"], ["id"]
         )
         batch_op.create_foreign_key(
-            batch_op.f("fk_refunds_approved_by_id_people"), "people", ["approved_by_id"], ["id"]
+            batch_op.f("fk_refunds_asked_by_id_people"), "people", ["asked_by_id"], ["id"]
         )
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_refunds_refundstatus"), type_="check")
@@ -609,6 +626,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
 
 
 def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
+    # there was no room for these before
+    op.execute("DELETE FROM checkouts WHERE membership_id IS NOT NULL")
+    op.execute("DELETE FROM refunds WHERE status = 'proposed'")
     op.execute("UPDATE stripe_calls SET state = 'stale' WHERE state = 'superseded'")
     with op.batch_alter_table("stripe_calls", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("ck_stripe_calls_callstate"), type_="check")
@@ -641,8 +661,8 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         )
 
     with op.batch_alter_table("refunds", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_refunds_approved_by_id_people"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_refunds_asked_by_id_people"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_refunds_approved_by_id_people"), type_="foreignkey")
         batch_op.drop_column("approved_by_id")
         batch_op.drop_column("asked_by_id")
 
@@ -670,8 +690,8 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.drop_column("locked_contact")
 
     with op.batch_alter_table("payments", schema=None) as batch_op:
-        batch_op.drop_constraint(batch_op.f("fk_payments_person_id_people"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_payments_membership_id_memberships"), type_="foreignkey")
+        batch_op.drop_constraint(batch_op.f("fk_payments_person_id_people"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("uq_payments_reference"), type_="unique")
         batch_op.drop_index(
             "ix_payments_unpaid",

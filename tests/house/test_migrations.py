@@ -1,7 +1,9 @@
 """The migrations make what the models say, on both databases, up, down and up again."""
 
 import re
+import secrets
 import warnings
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
@@ -67,6 +69,89 @@ def test_up_down_up(database, databases):
     assert read_schema(url) == ({}, {}, {}), "going down leaves something behind"
     upgrade(url)
     assert read_schema(url) == first
+
+
+# Rows in plain SQL: the models know only the newest tables
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FILLED = {
+    sa.Boolean: False,
+    sa.Integer: 0,
+    sa.DateTime: NOW,
+    sa.Date: NOW.date(),
+    sa.JSON: {},
+    sa.LargeBinary: b"",
+}
+
+
+def write(connection, table, **values):
+    """A row: what must stand in it and is not named here is filled in. Its number."""
+    found = sa.Table(table, sa.MetaData(), autoload_with=connection)
+    needed = [c for c in found.columns if not c.nullable and not c.primary_key and c.name not in values]
+    filled = {
+        c.name: next((v for k, v in FILLED.items() if isinstance(c.type, k)), secrets.token_hex(8))
+        for c in needed
+    }
+    return connection.execute(found.insert().values(**filled | values)).inserted_primary_key[0]
+
+
+def told(connection, sql):
+    return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+
+def write_first_rows(connection):
+    """A donor with three gifts, one of them never paid, and one who was erased."""
+    fund = write(connection, "fundraisers", slug="small", status="open", currency="EUR")
+    ana, gone = (write(connection, "people", locale="en", erased_at=when) for when in (None, NOW))
+    gift = {
+        "fundraiser_id": fund,
+        "currency": "EUR",
+        "interval": "once",
+        "schedule": "none",
+        "review": "none",
+    }
+    settled = [(ana, 2, "cus_newest"), (ana, 1, "cus_older"), (gone, 1, "cus_gone")]
+    for person, days, customer in settled:
+        paid = {"status": "settled", "settled_at": NOW + timedelta(days), "stripe_customer_id": customer}
+        one = write(connection, "donations", person_id=person, **gift, **paid)
+    write(connection, "donations", person_id=ana, **gift, status="pledged", stripe_customer_id="cus_unpaid")
+    write(connection, "checkouts", donation_id=one, number=1, state="complete", key="gift's")
+    payment = write(connection, "payments", donation_id=one, status="succeeded", currency="EUR")
+    write(connection, "refunds", payment_id=payment, reference="gift's", status="succeeded")
+    return ana
+
+
+def write_new_rows(connection, ana):
+    """A membership with its Checkout and its payment, of which a part is proposed to go back."""
+    plan = write(connection, "plans", status="open")
+    paid = {"kind": "paid", "status": "active", "asked": "settled"}
+    member = write(connection, "memberships", person_id=ana, plan_id=plan, **paid)
+    write(connection, "checkouts", membership_id=member, number=1, state="complete", key="membership's")
+    money = {"status": "succeeded", "currency": "EUR", "person_id": ana, "membership_id": member}
+    payment = write(connection, "payments", **money)
+    for status in ("proposed", "succeeded"):
+        write(connection, "refunds", payment_id=payment, reference=status, status=status, asked_by_id=ana)
+    connection.exec_driver_sql(f"UPDATE people SET plan_id = {plan}, standing = 'active' WHERE id = {ana}")
+
+
+def test_rows_go_up_and_down_and_up_again(database, databases):
+    url = databases.empty(database)
+    upgrade(url, "0001")
+    with app_at(url), db.engine.begin() as connection:
+        ana = write_first_rows(connection)
+    upgrade(url, "0002")
+    with app_at(url), db.engine.begin() as connection:
+        people = "SELECT stripe_customer_id, given FROM people ORDER BY id"
+        assert told(connection, people) == [("cus_newest", "once"), (None, "once")]
+        write_new_rows(connection, ana)
+    downgrade(url, "0001")
+    with app_at(url), db.engine.begin() as connection:
+        assert told(connection, 'SELECT "key" FROM checkouts') == [("gift's",)]
+        assert told(connection, "SELECT reference FROM refunds ORDER BY id") == [("gift's",), ("succeeded",)]
+        assert told(connection, "SELECT count(*) FROM payments") == [(2,)], "what was paid stays"
+    upgrade(url, "0002")
+    with app_at(url), db.engine.begin() as connection:
+        assert told(connection, people)[0] == ("cus_newest", "once")
+        assert told(connection, "SELECT count(DISTINCT reference) FROM payments") == [(2,)]
 
 
 def test_versions_are_counted_in_one_line():
