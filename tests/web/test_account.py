@@ -14,6 +14,7 @@ from tests import make
 from tests.journeys.donor import control, path_of, settle, state
 from tests.journeys.joiner import Joiner, days
 from tests.journeys.member import Member
+from tests.queries import counted
 from tests.reader import text_of
 from tests.signed_in import as_member
 from tests.web.visitor import beside, text, title
@@ -388,3 +389,24 @@ def test_stripe_out_of_reach_is_said_and_nothing_changes(ana, stripe):
     assert "we ask it again by ourselves" in said
     assert "You have left" in said
     control(stripe, "faults", next=0, kind="429", path="/v1/subscriptions")
+
+
+def test_however_much_somebody_paid_their_pages_ask_the_database_as_often(app, ana):
+    """Another fundraiser, plan or kind of payment is asked for with the others of its kind."""
+    other, giver = make.fundraiser("other", partners=1), {"email": ana.email}
+    asked = []
+    for more in (2, 22):
+        for _ in range(more):
+            for fundraiser in (None, other):
+                make.donation(fundraiser, settled=True, **giver)
+        db.session.commit()
+        said = []
+        for path in ("/account", "/account/receipts", "/account/gifts", "/account/perks/letters"):
+            with counted(app) as statements:
+                ana.opens(path)
+            said.append(len(statements))
+        asked.append(said)
+    ana.opens("/account/receipts")
+    assert text(ana.ours).count("Keep small newsrooms publishing") > 40
+    assert asked[0] == asked[1]
+    assert max(asked[1]) <= 30

@@ -1,6 +1,6 @@
 """What money is asked for, and in which words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -138,6 +138,11 @@ def get_fundraiser(slug: str) -> Fundraiser:
 def fundraiser_of(fundraiser_id: int) -> Fundraiser:
     """The fundraiser a row points at."""
     return db.session.get_one(Fundraiser, fundraiser_id)
+
+
+def fundraisers_by_id(ids: Iterable[int]) -> dict[int, Fundraiser]:
+    """These fundraisers by their rows, in one query."""
+    return {one.id: one for one in db.session.scalars(select(Fundraiser).where(Fundraiser.id.in_(set(ids))))}
 
 
 def open_ones() -> list[Fundraiser]:

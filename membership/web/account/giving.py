@@ -16,7 +16,8 @@ def gifts() -> Response:
     """All gifts of one person, the newest first."""
     here = locales.locale()
     found = donations.gifts_of(mine.person().id)
-    shown = [(one, fundraisers.fundraiser_of(one.fundraiser_id).words(here)) for one in found]
+    asked = fundraisers.fundraisers_by_id(one.fundraiser_id for one in found)
+    shown = [(one, asked[one.fundraiser_id].words(here)) for one in found]
     return sheets.page("account/gifts.html", gifts=shown)
 
 

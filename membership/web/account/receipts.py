@@ -1,5 +1,7 @@
 """Receipts: every payment of one person, each on a page that prints well, and mailed again when asked."""
 
+from collections.abc import Sequence
+
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -18,24 +20,39 @@ A_PAGE = 50
 TEN_MINUTES = 600
 
 
-def _what_for(payment: Payment) -> dict[str, object]:
-    """What a payment was for, in the reader's language."""
-    here = locales.locale()
-    if payment.membership_id:
-        held = memberships.membership_of(payment.membership_id)
-        words = plans.plan_of(held.plan_id).words(here)
-        return {"kind": "membership", "title": words.name, "lang": words.locale, "interval": held.interval}
-    if payment.donation_id:
-        given = donations.gift_of(payment.donation_id)
-        told = fundraisers.fundraiser_of(given.fundraiser_id).words(here)
-        return {
-            "kind": "gift",
-            "title": told.title,
-            "lang": told.locale,
-            "interval": given.interval.value,
-            "reference": given.reference,
-        }
-    return {"kind": "payment", "title": "", "lang": here, "interval": None}
+class Subjects:
+    """What payments were for, in the reader's language; however many there are, each kind is asked for once."""
+
+    def __init__(self, shown: Sequence[Payment]) -> None:
+        given = (one.donation_id for one in shown if one.donation_id)
+        self.gifts = donations.gifts_by_id(given)
+        self.asked = fundraisers.fundraisers_by_id(one.fundraiser_id for one in self.gifts.values())
+        self.held = {one.id: one for one in memberships.memberships_of(mine.person().id)}
+        for not_begun in {one.membership_id for one in shown if one.membership_id} - self.held.keys():
+            self.held[not_begun] = memberships.membership_of(not_begun)
+        self.plans = {one.id: one for one in plans.all_plans()}
+
+    def of(self, payment: Payment) -> dict[str, object]:
+        """What one payment was for."""
+        here = locales.locale()
+        if held := self.held.get(payment.membership_id or 0):
+            words = self.plans[held.plan_id].words(here)
+            return {
+                "kind": "membership",
+                "title": words.name,
+                "lang": words.locale,
+                "interval": held.interval,
+            }
+        if given := self.gifts.get(payment.donation_id or 0):
+            told = self.asked[given.fundraiser_id].words(here)
+            return {
+                "kind": "gift",
+                "title": told.title,
+                "lang": told.locale,
+                "interval": given.interval.value,
+                "reference": given.reference,
+            }
+        return {"kind": "payment", "title": "", "lang": here, "interval": None}
 
 
 @bp.get("/account/receipts")
@@ -45,10 +62,10 @@ def receipts() -> Response:
     last = mine.payment(before).id if before else None
     found = payments.paid_by(mine.person().id, before=last, most=A_PAGE + 1)
     shown = found[:A_PAGE]
-    back = payments.refunded_of(shown)
+    back, subjects = payments.refunded_of(shown), Subjects(shown)
     return sheets.page(
         "account/receipts.html",
-        rows=[(one, _what_for(one), back.get(one.id)) for one in shown],
+        rows=[(one, subjects.of(one), back.get(one.id)) for one in shown],
         is_first=last is None,
         next_page=shown[-1].reference if len(found) > A_PAGE else None,
     )
@@ -65,7 +82,7 @@ def _receipt_page(
         "account/receipt.html",
         status,
         payment=found,
-        what=_what_for(found),
+        what=Subjects([found]).of(found),
         refunds=payments.refunds_of(found),
         refunded=payments.refunded(found),
         name=contact.name if contact else None,
