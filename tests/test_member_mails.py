@@ -65,8 +65,9 @@ def test_a_failed_payment_says_what_follows(which, more, says, silent):
     assert silent not in text
     assert "nothing was charged" in text
     assert "Open for you until: 15 March 2026" in text
-    assert f"Change the card: {HERE}/account/card" in text
-    assert LEAVE in text
+    way = "Join again" if which == "last" else "Change the card"
+    assert f"{way}: {HERE}/account/card" in text
+    assert (LEAVE in text) == (which != "last")
     assert ("Pay on the page of Stripe" in text) == (which != "last")
 
 

@@ -24,7 +24,7 @@ KEY_LIVES = timedelta(hours=23)
 CANCELS = "subscriptions.cancel"
 DELETES = (CANCELS, "customers.delete")
 """The calls without a key: asking twice for what is gone does nothing."""
-WISHES = ("ends:", "card:")
+WISHES = ("ends:", "card:", "void:")
 """Calls that say how something shall be, not what shall be done: asked once more, even without their key, nothing changes."""
 OPEN = "state IN ('pending', 'unknown')"
 
@@ -103,6 +103,8 @@ def fresh_key(key: str) -> str:
     while (call := find_call(key)) and (
         call.state in (CallState.FAILED, CallState.STALE, CallState.SUPERSEDED) or is_stuck(call)
     ):
+        if is_stuck(call):  # Stripe tells its 5xx again under this key: the next one asks anew
+            call.state, call.locked_params = CallState.SUPERSEDED, None
         key += "~"
     return key
 

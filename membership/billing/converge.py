@@ -6,7 +6,7 @@ An apply returns the objects that should be looked at next; nothing ever leads b
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -110,7 +110,10 @@ def _arrived(
     owner: Owner | None, found: facts.ChargeFacts, settings: Settings, now: datetime
 ) -> Payment | None:
     if isinstance(owner, Membership):
-        return memberships.arrived(owner, _arrival(found), settings=settings, now=now)
+        sold = found.invoice.product_id if found.invoice else None
+        plan_id = checkout.plans_by_product(settings).get(sold or "")
+        arrival = replace(_arrival(found), plan_id=plan_id)
+        return memberships.arrived(owner, arrival, settings=settings, now=now)
     return donations.arrived(owner, _arrival(found), settings=settings, now=now)
 
 
@@ -179,6 +182,8 @@ def _invoice(found: facts.InvoiceFacts, settings: Settings, now: datetime) -> li
         memberships.no_longer_late(owner, found.id)
     elif owner is not None and found.status in UNPAID and found.attempts and not found.is_processing:
         memberships.late(owner, _failure(found), settings=settings, now=now)
+    if owner is not None and found.status in UNPAID:
+        checkout.note_unpayable(owner, now=now)
     keys: list[Key] = [("payment_intent", intent_id) for intent_id in found.payment_intent_ids]
     return [*keys, ("subscription", found.subscription_id)] if found.subscription_id else keys
 
@@ -200,6 +205,7 @@ def _subscription(found: facts.SubscriptionFacts, settings: Settings, now: datet
     owner = _owner(found.attempt, found.id)
     if isinstance(owner, Membership):
         memberships.follow(owner, _standing(found, settings), settings=settings, now=now)
+        checkout.note_unpayable(owner, now=now)
     elif owner is not None:
         donations.follow(owner, _standing(found, settings), settings=settings, now=now)
     return []
@@ -222,6 +228,7 @@ def _standing(found: facts.SubscriptionFacts, settings: Settings) -> Standing:
         each=Money(found.amount, found.currency) if found.currency else None,
         interval=found.interval or None,
         plan_id=checkout.plans_by_product(settings).get(found.product_id or ""),
+        credit_minor=found.credit,
         is_asked_to_end=calls.is_asked(f"ends:{found.id}") or calls.is_asked(f"cancel:{found.id}"),
     )
 

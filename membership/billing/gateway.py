@@ -85,6 +85,7 @@ class Gateway:
             "subscriptions.update": lambda p, o: v1.subscriptions.update(p.pop("id"), params=p, options=o),
             "refunds.create": lambda p, o: v1.refunds.create(params=p, options=o),
             "invoices.pay": lambda p, o: v1.invoices.pay(p.pop("id"), params=p, options=o),
+            "invoices.void": lambda p, o: v1.invoices.void_invoice(p.pop("id"), params=p, options=o),
             "portal.configure": lambda p, o: v1.billing_portal.configurations.create(params=p, options=o),
             "webhook_endpoints.create": lambda p, o: v1.webhook_endpoints.create(params=p, options=o),
             "webhook_endpoints.update": lambda p, o: v1.webhook_endpoints.update(

@@ -9,7 +9,7 @@ from flask import url_for
 from membership import clock
 from membership.domain import banners, plans
 from membership.domain.banners import BannerLine, Drive
-from membership.domain.memberships.opening import WITHDRAW_WITHIN
+from membership.domain.memberships.settling import WITHDRAW_WITHIN
 from membership.domain.plans import Perk, PerkWords, Plan, PlanWords, Price
 from membership.money import Money
 from membership.web import locales, view

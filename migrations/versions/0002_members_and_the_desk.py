@@ -228,9 +228,11 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resumes_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("credit_minor", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_by", sa.String(), nullable=True),
         sa.Column("sealed_reason", sa.LargeBinary(), nullable=True),
+        sa.Column("withdrawable_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("doubled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("announced_for", sa.DateTime(timezone=True), nullable=True),
@@ -457,6 +459,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.add_column(sa.Column("reference", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("person_id", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("membership_id", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("plan_id", sa.Integer(), nullable=True))
         batch_op.create_index(
             "ix_payments_held",
             ["id"],
@@ -479,6 +482,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.create_foreign_key(
             batch_op.f("fk_payments_membership_id_memberships"), "memberships", ["membership_id"], ["id"]
         )
+        batch_op.create_foreign_key(batch_op.f("fk_payments_plan_id_plans"), "plans", ["plan_id"], ["id"])
     payments = sa.table(
         "payments", sa.column("id"), sa.column("reference"), sa.column("person_id"), sa.column("donation_id")
     )
@@ -690,6 +694,7 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.drop_column("locked_contact")
 
     with op.batch_alter_table("payments", schema=None) as batch_op:
+        batch_op.drop_constraint(batch_op.f("fk_payments_plan_id_plans"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_payments_membership_id_memberships"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("fk_payments_person_id_people"), type_="foreignkey")
         batch_op.drop_constraint(batch_op.f("uq_payments_reference"), type_="unique")
@@ -703,6 +708,7 @@ def downgrade() -> None:  # noqa: PLR0915 - one statement a table and index
         batch_op.drop_index(
             "ix_payments_held", sqlite_where=sa.text("held = 1"), postgresql_where=sa.text("held")
         )
+        batch_op.drop_column("plan_id")
         batch_op.drop_column("membership_id")
         batch_op.drop_column("person_id")
         batch_op.drop_column("reference")

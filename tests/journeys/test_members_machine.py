@@ -56,7 +56,8 @@ class Model:
         v1 = account.here().gateway._client.v1
         bills = v1.invoices.list({"subscription": sub.id, "limit": 100}).data
         paid = [line.period.end for bill in bills if bill.status == "paid" for line in bill.lines.data]
-        if not paid or sub.status in GONE or sub.id in self.undone:
+        gave_up = sub.cancellation_details.reason == "payment_failed"  # the grace that was promised holds
+        if not paid or (sub.status in GONE and not gave_up) or sub.id in self.undone:
             return None
         end = moment(max(paid))
         rests = sub.pause_collection is not None or sub.status == "paused"

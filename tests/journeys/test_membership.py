@@ -89,6 +89,10 @@ def test_a_late_membership_keeps_its_perks_for_the_days_of_grace(ana, stripe, ma
     mine = ana.membership
     assert (mine.status, mine.ended_by) == (MembershipStatus.ENDED, "failed")
     assert not is_open(mine)
+    stripe.advance(seconds=60)
+    checkout.resume_calls()
+    bills = account.here().gateway._client.v1.invoices.list({"limit": 1}).data
+    assert [bill.status for bill in bills] == ["void"]  # nobody can pay for what has ended
     assert [("last" in s.lower() or "payment" in s.lower()) for s in subjects(mailbox)] == [True, True, True]
     assert memberships.failed_lately(clock.now()) == [mine]
 
@@ -217,6 +221,12 @@ def test_paying_less_gives_credit_that_the_next_payment_uses(ana, stripe):
     assert (shown.today.minor, shown.credit.minor > 0) == (0, True)
     checkout.change(mine, plan=plans.get_plan("friend"), amount=make.EUR("5"), interval="month",
                     proration_at=shown.proration_at)  # fmt: skip
+    settle(stripe)
+    assert ana.membership.credit == shown.credit
+    back = checkout.preview(
+        ana.membership, plan=plans.get_plan("patron"), amount=make.EUR("15"), interval="month"
+    )
+    assert back.today.minor <= 1  # the credit pays for it
     days(stripe, 32)
     mine = ana.membership
     assert state(stripe)["charged"] == 1500
@@ -244,6 +254,14 @@ def test_after_14_days_nobody_withdraws(ana, stripe):
     stripe.advance(days=15)
     with pytest.raises(Conflict, match="14 days"):
         checkout.withdraw(mine)
+
+
+def test_the_last_day_to_withdraw_is_a_whole_one(ana, stripe):
+    mine, zone = ana.joins(), make.settings().timezone
+    began = mine.started_at.astimezone(zone)
+    end_of_day = (began + timedelta(days=14)).replace(hour=23, minute=59, second=0)
+    assert memberships.may_withdraw(mine, end_of_day)
+    assert not memberships.may_withdraw(mine, end_of_day + timedelta(minutes=2))
 
 
 def test_a_second_membership_of_one_address_ends_unless_somebody_keeps_it(ana, stripe, mailbox):

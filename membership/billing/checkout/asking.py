@@ -21,6 +21,7 @@ RESENT = (
     "subscriptions.update",
     "refunds.create",
     "invoices.pay",
+    "invoices.void",
     "customers.update",
 )
 QUIET = timedelta(seconds=30)
@@ -125,6 +126,6 @@ def _unstuck(call: Call, now: datetime) -> Outcome:
             return Outcome.AGREED
     stuck = db.session.get_one(Call, key, with_for_update=True, populate_existing=True)
     if calls.is_stuck(stuck):
-        calls.give_up(stuck)
+        stuck.state, stuck.locked_params = CallState.SUPERSEDED, None
     again = calls.record(f"{key}~", operation, params, now=now)
     return send(again.idem_key, now)

@@ -150,7 +150,7 @@ def preview(
         raise StripeUnavailable(error.code) from None
     same_rhythm = interval == found.interval
     return Preview(
-        today=Money(max(bill.total, 0), bill.currency),
+        today=Money(max(bill.due, 0), bill.currency),
         credit=Money(max(-bill.total, 0), bill.currency),
         each=amount,
         interval=interval,

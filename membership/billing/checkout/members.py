@@ -208,6 +208,13 @@ def note_let_go(subject: Donation | Membership, *, now: datetime) -> None:
         calls.record_cancel(subject.stripe_subscription_id, now=now)
 
 
+def note_unpayable(membership: Membership, *, now: datetime) -> None:
+    """Record that the invoice which stayed unpaid is void once the membership has ended: nobody pays for nothing."""
+    if membership.status is MembershipStatus.ENDED and membership.late_invoice_id is not None:
+        key = f"void:{membership.late_invoice_id}"
+        calls.record(key, "invoices.void", {"id": membership.late_invoice_id}, now=now)
+
+
 def _begin(membership: Membership) -> Membership:
     """A fresh transaction that writes, and the membership locked in it."""
     membership_id = membership.id

@@ -132,6 +132,7 @@ def _ask(order: Order, email: str, number: int, now: datetime) -> tuple[Checkout
     """Record the next Checkout and the call that makes it; two clicks at once record the same one."""
     subject = order.row()
     _let_go(subject, now)
+    calls.supersede(f"cs:{subject.attempt}")
     order.again(subject, now=now)
     insert_once(
         Checkout,

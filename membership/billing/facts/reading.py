@@ -155,7 +155,8 @@ def _payer(charge_: Any) -> Contact | None:
 def invoice(plain: Plain) -> InvoiceFacts:
     """An Invoice with its payments expanded."""
     details = (plain.get("parent") or {}).get("subscription_details") or {}
-    ends = [line["period"]["end"] for line in (plain.get("lines") or {}).get("data", [])]
+    lines = (plain.get("lines") or {}).get("data", [])
+    ends = [line["period"]["end"] for line in lines]
     paid = [entry["payment"].get("payment_intent") for entry in (plain.get("payments") or {}).get("data", [])]
     return InvoiceFacts(
         id=plain["id"],
@@ -171,7 +172,16 @@ def invoice(plain: Plain) -> InvoiceFacts:
         covers_until=moment(max(ends, default=None)),
         contact=contact(plain.get("customer")),
         is_processing=any(one["status"] == "processing" for one in paid if isinstance(one, Mapping)),
+        product_id=_sold(lines),
     )
+
+
+def _sold(lines: list[Plain]) -> str | None:
+    """The product of the line that costs something and reaches furthest: credit lines speak of what was before."""
+    costing = [line for line in lines if line["amount"] > 0]
+    last = max(costing, key=lambda line: int(line["period"]["end"]), default=None)
+    details = ((last or {}).get("pricing") or {}).get("price_details") or {}
+    return id_of(details.get("product"))
 
 
 def subscription(plain: Plain) -> SubscriptionFacts:
@@ -199,12 +209,18 @@ def subscription(plain: Plain) -> SubscriptionFacts:
         currency=(price.get("currency") or "").upper(),
         interval=(price.get("recurring") or {}).get("interval") or "",
         method_id=id_of(plain.get("default_payment_method")),
+        credit=_credit(plain.get("customer")),
     )
+
+
+def _credit(customer_: Any) -> int:
+    """What an expanded customer has with us: Stripe writes credit below zero."""
+    return max(-(customer_.get("balance") or 0), 0) if isinstance(customer_, Mapping) else 0
 
 
 def preview(plain: Plain) -> PreviewFacts:
     """The invoice that a change would make."""
-    return PreviewFacts(plain["total"], plain["currency"].upper())
+    return PreviewFacts(plain["total"], plain["amount_due"], plain["currency"].upper())
 
 
 def customer(plain: Plain) -> CustomerFacts:

@@ -110,6 +110,8 @@ class InvoiceFacts:
     is_processing: bool = False
     """Whether the bank has yet to answer (a debit)."""
     contact: Contact | None = None
+    product_id: str | None = None
+    """What it sells, by its last line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class SubscriptionFacts:
     currency: str = ""
     interval: str = ""
     method_id: str | None = None
+    credit: int = 0
 
     @property
     def is_ending(self) -> bool:
@@ -160,6 +163,8 @@ class PreviewFacts:
     """What a change of a subscription would bill at once; below zero it becomes credit."""
 
     total: int
+    due: int
+    """What is left to pay of it after credit from before."""
     currency: str
 
 

@@ -103,10 +103,14 @@ class Membership(Base):
     ends_at: Mapped[datetime | None]
     """When it will end, where that is settled already."""
     resumes_at: Mapped[datetime | None]
+    credit_minor: Mapped[int] = mapped_column(BigInteger, default=0)
+    """What Stripe keeps for its member from a change to less: the next payments use it up."""
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None]
     """member, withdrawn, failed, double, staff, over or unpaid."""
     sealed_reason: Mapped[bytes | None]
+    withdrawable_until: Mapped[datetime | None]
+    """The end of the last day on which its member may undo the joining."""
     withdrawn_at: Mapped[datetime | None]
     doubled_at: Mapped[datetime | None]
     """When it turned out to be a second paid membership of its person; None once somebody kept or ended it."""
@@ -126,6 +130,11 @@ class Membership(Base):
         if self.amount_minor is None or self.currency is None:
             return None
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def credit(self) -> Money:
+        """What later payments use up before the card is asked."""
+        return Money(self.credit_minor, self.currency or "EUR")
 
     @property
     def is_live(self) -> bool:
@@ -191,6 +200,7 @@ def join(
         asked=Status.PLEDGED,
         opened=False,
         late_attempts=0,
+        credit_minor=0,
         **told,
     )
     membership = lock_for(join.attempt, None)

@@ -8,18 +8,17 @@ from membership.db import db
 from membership.domain.memberships.joining import LIVE_STATUSES, Kind, Membership, MembershipStatus
 from membership.domain.plans import Perk, PlanPerk
 
-WITHDRAW_WITHIN = timedelta(days=14)
-_LATE = (MembershipStatus.ACTIVE, MembershipStatus.PAST_DUE)
-
 
 def open_until(membership: Membership, *, grace_days: int) -> datetime | None:
     """Until when its perks are open; None when they are not, or were never.
 
     While it goes on, until the end of what was paid and the days of grace; not past its end, where one is settled.
-    A pause opens nothing beyond what was paid. What staff gave in addition counts in any case.
+    Grace that was promised holds when Stripe stops trying sooner. A pause opens nothing beyond what was paid. What
+    staff gave in addition counts in any case.
     """
     until = None
-    if membership.is_live and membership.withdrawn_at is None and membership.paid_until is not None:
+    may_be_open = (membership.is_live or membership.ended_by == "failed") and membership.withdrawn_at is None
+    if may_be_open and membership.paid_until is not None:
         grace = timedelta(days=grace_days) if _has_grace(membership) else timedelta(0)
         until = membership.paid_until + grace
         if membership.ends_at is not None:
@@ -29,7 +28,7 @@ def open_until(membership: Membership, *, grace_days: int) -> datetime | None:
 
 
 def _has_grace(membership: Membership) -> bool:
-    return membership.kind is Kind.PAID and membership.status in _LATE
+    return membership.kind is Kind.PAID and membership.status is not MembershipStatus.PAUSED
 
 
 def is_open(membership: Membership, *, grace_days: int, now: datetime) -> bool:
@@ -76,12 +75,10 @@ def may_open(person_id: int, perk: Perk, *, grace_days: int, now: datetime) -> b
 
 def withdraw_until(membership: Membership) -> datetime | None:
     """Until when a paid membership can be withdrawn from; None where there is no such right."""
-    if membership.kind is not Kind.PAID or membership.started_at is None:
-        return None
-    return membership.started_at + WITHDRAW_WITHIN
+    return membership.withdrawable_until
 
 
 def may_withdraw(membership: Membership, now: datetime) -> bool:
     """Whether its member may still undo the joining and get everything back."""
     until = withdraw_until(membership)
-    return until is not None and now < until and membership.is_live and membership.withdrawn_at is None
+    return until is not None and now <= until and membership.is_live and membership.withdrawn_at is None

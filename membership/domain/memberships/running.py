@@ -79,6 +79,7 @@ def _take_over(membership: Membership, standing: Standing) -> None:
     membership.stripe_subscription_id = standing.subscription_id
     membership.stripe_customer_id = standing.customer_id or membership.stripe_customer_id
     membership.stripe_method_id = standing.method_id
+    membership.credit_minor = standing.credit_minor
     membership.resumes_at = standing.resumes_at if standing.is_paused else None
     ended = standing.status in ENDED
     membership.ends_at = None if ended else standing.ends_at
@@ -187,7 +188,7 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
             "tries_again_on": shown.day(failure.again_at, settings) if failure.again_at else None,
             "perks_until": shown.day(until, settings) if until else None,
             "fix_url": settings.link(fix, locale),
-            "pay_url": failure.pay_url,
+            "pay_url": None if which == "last" else failure.pay_url,
             "leave_url": settings.link(f"/leave/{membership.leave_token}", locale),
         },
         now=now,

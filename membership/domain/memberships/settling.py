@@ -3,7 +3,7 @@
 A membership's money is the newsroom's income: no rule divides it, and it is not part of what a fundraiser raised.
 """
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
 
 from membership import vault
 from membership.config import Settings
@@ -20,6 +20,7 @@ from membership.domain.payments import Payment, PaymentStatus, Refund, Settlemen
 from membership.domain.payments.arriving import OTHER_CURRENCY, Arrival
 from membership.domain.payments.first import Status
 
+WITHDRAW_WITHIN = timedelta(days=14)
 OTHER_SUBSCRIPTION = "other-subscription"
 AFTER_END = "after-end"
 
@@ -34,6 +35,7 @@ def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now
         arrival,
         person_id=membership.person_id,
         membership_id=membership.id,
+        plan_id=arrival.plan_id or membership.plan_id,
         apart=_apart(membership, arrival),
     )
     if newly and payment.apart is None and not is_unwanted(membership, payment):
@@ -105,6 +107,8 @@ def covered(membership: Membership, *, until: datetime | None, invoice_id: str |
 
 def _begin(membership: Membership, arrival: Arrival, settings: Settings, now: datetime) -> None:
     membership.started_at = arrival.paid_at
+    last_day = arrival.paid_at.astimezone(settings.timezone).date() + WITHDRAW_WITHIN
+    membership.withdrawable_until = datetime.combine(last_day, time.max, settings.timezone)
     if membership.status is MembershipStatus.PENDING:
         membership.status = MembershipStatus.ACTIVE
         membership.next_at = arrival.next_at

@@ -42,6 +42,8 @@ class Arrival:
     covers_until: datetime | None = None
     """The end of the period that its invoice pays for."""
     subscription_id: str | None = None
+    plan_id: int | None = None
+    """The plan that its invoice sells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Payment(Base):
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     donation_id: Mapped[int | None] = mapped_column(ForeignKey("donations.id"), index=True)
     membership_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
+    plan_id: Mapped[int | None] = mapped_column(ForeignKey("plans.id"))
+    """The plan that was bought with it; its member may have another one by now."""
     stripe_charge_id: Mapped[str] = mapped_column(unique=True)
     stripe_payment_intent_id: Mapped[str | None] = mapped_column(index=True)
     stripe_invoice_id: Mapped[str | None] = mapped_column(index=True)
@@ -155,6 +159,7 @@ def arrive(
     person_id: int | None = None,
     donation_id: int | None = None,
     membership_id: int | None = None,
+    plan_id: int | None = None,
     held: bool = False,
     apart: str | None = None,
 ) -> tuple[Payment, bool]:
@@ -169,6 +174,7 @@ def arrive(
         person_id=person_id,
         donation_id=donation_id,
         membership_id=membership_id,
+        plan_id=plan_id,
         stripe_payment_intent_id=arrival.payment_intent_id,
         stripe_invoice_id=arrival.invoice_id,
         card_country=arrival.card_country,

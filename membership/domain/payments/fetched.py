@@ -28,5 +28,6 @@ class Standing:
     each: Money | None = None
     interval: str | None = None
     plan_id: int | None = None
+    credit_minor: int = 0
     is_asked_to_end: bool = False
     """Whether Stripe has yet to answer that it shall end."""
