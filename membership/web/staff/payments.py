@@ -23,6 +23,8 @@ APART = {
     "other-currency": N_("settled in another currency"),
     "no-rule": N_("no rule to share it by"),
     "twice": N_("paid a second time"),
+    "other-subscription": N_("paid for a subscription that another one has replaced"),
+    "after-end": N_("paid after the membership had ended"),
 }
 
 
