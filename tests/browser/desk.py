@@ -16,6 +16,7 @@ from tests.browser.demo import FORM, Demo
 from tests.browser.visitor import Visitor, pays
 from tests.browser.walks import Show, unchecked
 
+ACTS = ("end", "extend", "grant", "address", "export", "erase", "send")
 STEP = 30  # seconds for which an authenticator app shows one code
 
 
@@ -131,13 +132,13 @@ def lists(clerk: Visitor, show: Show, prefix: str = "") -> None:
     show("desk-review-decision")
 
 
-def person(clerk: Visitor, show: Show, email: str, prefix: str = "") -> None:
-    """One person, the form of each act, and a refund with mistakes in it."""
+def person(clerk: Visitor, show: Show, email: str, prefix: str = "", acts: tuple[str, ...] = ACTS) -> None:
+    """One person, the forms of these acts, and a refund with mistakes in it."""
     finds(clerk, email, prefix)
     clerk.tab.wait_for_url("**/staff/people/*")
     show("desk-person")
     page = urlsplit(clerk.tab.url).path
-    for act in ("end", "extend", "grant", "address", "export", "erase", "send"):
+    for act in acts:
         clerk.opens(page)
         opens_the_form(clerk, act)
         show(f"desk-person-{act}")

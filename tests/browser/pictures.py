@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Camera:
-    """Takes each page in every width and colour scheme."""
+    """Takes each page in every width and colour scheme; one that scrolls sideways is a fault of the visit."""
 
     def __init__(self, visitor: Visitor, folder: Path, mark: str = "") -> None:
         self.visitor, self.folder, self.mark = visitor, folder, mark
@@ -38,6 +38,8 @@ class Camera:
             tab.emulate_media(color_scheme=scheme)
             for width in WIDTHS:
                 tab.set_viewport_size({"width": width, "height": 900})
+                if (wide := tab.evaluate("() => document.documentElement.scrollWidth")) > width:
+                    self.visitor.faults.append(f"{name}{self.mark}: {wide} px wide at {width}")
                 path = self.folder / f"{name}{self.mark}-{width}-{scheme}.png"
                 tab.screenshot(path=path, full_page=True)
         tab.emulate_media(color_scheme="light")
