@@ -218,6 +218,18 @@ def sent(member, path, **fields):
     return text(member.ours)
 
 
+def test_a_plan_that_closed_can_still_be_changed_within(ana):
+    make.plan("friend", perks=("letters",), status="closed")
+    db.session.commit()
+    assert "Friend" in ana.opens("/account/plan")
+    ana.sends("/account/plan", price="friend-month", other_amount="0")
+    assert "This plan costs €5 or more." in text(ana.ours)
+    assert ana.sends("/account/plan", price="friend-month", other_amount="8").status_code == 200
+    said = ana.follows(ana.sends("/account/plan", agreed=ana.ours.field("agreed")))
+    assert "just as it was shown" in said
+    assert ana.membership.amount == make.EUR("8")
+
+
 def test_a_late_payment_is_mended_with_another_card(ana, stripe):
     held = ana.membership
     control(stripe, "card", subscription=held.stripe_subscription_id, card_number="4000000000000341")
@@ -226,6 +238,7 @@ def test_a_late_payment_is_mended_with_another_card(ana, stripe):
     said = ana.opens("/account")
     assert "The last payment did not go through." in said
     assert "Everything stays open until" in said
+    assert "A payment is still waiting" in ana.opens("/account/card/done")
     answer = ana.presses("/account/card", membership=held.reference)
     assert answer.status_code == 303
     back = ana.writes_card(answer.location)
@@ -233,7 +246,7 @@ def test_a_late_payment_is_mended_with_another_card(ana, stripe):
     assert "Paid, and all is well" in said
     settle(stripe)
     assert ana.membership.status is MembershipStatus.ACTIVE
-    assert "The card is as it was" in ana.opens("/account/card/done")
+    assert "The card on file pays for this membership" in ana.opens("/account/card/done")  # looked at again
 
 
 def test_the_way_back_from_the_page_for_cards_keeps_the_language(ana):
@@ -253,6 +266,8 @@ def test_a_second_membership_is_kept_when_somebody_says_so(ana, stripe):
     assert "You keep both memberships." in said
     days(stripe, 4)
     assert state(stripe)["subscriptions_live"] == 2
+    said = ana.follows(ana.sends("/account/keep", membership=reference))
+    assert "There was nothing to decide" in said
 
 
 def test_what_staff_gave_costs_nothing_and_offers_no_card(stranger):

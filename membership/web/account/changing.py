@@ -55,7 +55,9 @@ class Wish:
 def _offers(membership: Membership) -> dict[str, Offer]:
     """What may be chosen: the open plans in the membership's currency, and its own plan."""
     here, found = locales.locale(), {}
-    for plan in plans.open_plans():
+    for plan in plans.all_plans():
+        if not plan.is_open and plan.id != membership.plan_id:
+            continue
         for price in plans.prices_of(plan, membership.currency or ""):
             value = f"{plan.slug}-{price.interval}"
             found[value] = Offer(value, plan, plan.words(here), price.interval, price.amount)
@@ -110,7 +112,7 @@ def _look() -> ResponseReturnValue:
     if not form.validate():
         return _page(422, form=form)
     offer = offers[str(form.price.data)]
-    wish = Wish(offer.plan, offer.interval, form.own or offer.amount)
+    wish = Wish(offer.plan, offer.interval, offer.amount if form.own is None else form.own)
     if wish.amount < offer.amount:
         least = gettext("This plan costs %(amount)s or more.", amount=view.money(offer.amount))
         refuse(form.other_amount, least)

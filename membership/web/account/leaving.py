@@ -87,10 +87,13 @@ def go_on() -> ResponseReturnValue:
 def keep() -> ResponseReturnValue:
     """A second membership stays: it was meant."""
 
-    def verb(membership: Membership) -> None:
+    def act() -> ResponseReturnValue:
+        membership = mine.membership()
+        is_open = membership.doubled_at is not None
         memberships.keep(membership, by=mine.person(), now=clock.now())
+        return _done("kept" if is_open else "undecided")
 
-    return _at_once("kept", verb)
+    return presses.press(front.page, act)
 
 
 def _pause_page(status: int = 200, *, says: str = "", general: list[str] | None = None) -> Response:
