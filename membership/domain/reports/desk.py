@@ -135,7 +135,8 @@ def _was_tried(refund: type[Refund]) -> ColumnElement[bool]:
 
 def _apart(_now: datetime) -> Asked:
     asked = select(Payment.person_id, Payment.amount_minor, Payment.currency, Payment.paid_at, Payment.apart)
-    return asked.where(Payment.apart.is_not(None)).order_by(Payment.id.desc())
+    gone = _sum_of(Refund).where(Refund.status.in_(COUNTED)).scalar_subquery()
+    return asked.where(Payment.apart.is_not(None), gone < Payment.amount_minor).order_by(Payment.id.desc())
 
 
 def _doubled(_now: datetime) -> Asked:
