@@ -27,7 +27,7 @@ from membership.domain.donations import Donation
 from membership.domain.memberships import Membership
 from membership.domain.payments import Refund, RefundStatus
 from membership.domain.people import Person
-from membership.domain.personal_data import Holding, Paid, Similar
+from membership.domain.personal_data import Holding, Paid, Similar, Verdict
 from membership.domain.roles import Ability
 from membership.web import attempts, locales, sheets, view
 from membership.web.forms import person as forms
@@ -74,30 +74,32 @@ class Act:
 @allowed(Ability.SEE)
 def person(reference: str) -> Response:
     """Everything about one person; the opening is written down before anything is read."""
-    _note_opened(reference)
+    db.session.rollback()
+    with writing():
+        _note_opened(people.get_person(reference))
+        db.session.commit()
     return _drawn(reference, 200, _asked(reference))
 
 
 def draw(reference: str, status: int, *, act: Act) -> Response:
     """The page again, around a form that did nothing: seeing it so is an opening as well."""
-    _note_opened(reference)
+    db.session.rollback()
+    _note_opened(people.get_person(reference))
+    db.session.commit()
     return _drawn(reference, status, act)
 
 
-def _note_opened(reference: str) -> None:
+def _note_opened(shown: Person) -> None:
     """Once in ten minutes for each of the staff: an act leads back to the page, and that is no other opening."""
-    db.session.rollback()
-    with writing():
-        shown, me = people.get_person(reference), access.person()
-        if limits.hit("person-opened", f"{me.id} {shown.id}", most=1, per=OPENED_ONCE_IN, now=clock.now()):
-            audit.record(
-                audit.Tag.PERSON_REVEALED,
-                subject_type="person",
-                subject_id=shown.reference,
-                by=me,
-                now=clock.now(),
-            )
-        db.session.commit()
+    me = access.person()
+    if limits.hit("person-opened", f"{me.id} {shown.id}", most=1, per=OPENED_ONCE_IN, now=clock.now()):
+        audit.record(
+            audit.Tag.PERSON_REVEALED,
+            subject_type="person",
+            subject_id=shown.reference,
+            by=me,
+            now=clock.now(),
+        )
 
 
 def _asked(reference: str) -> Act | None:
@@ -176,8 +178,10 @@ class Shown:
 
     @cached_property
     def marked(self) -> set[int]:
-        """Those of them by row."""
-        return {paid.payment.id for group in self.similar for paid in group.payments}
+        """Those of them by row that may have been charged by mistake; renewals and separate gifts are not."""
+        suspect = (Verdict.TWICE, Verdict.CLOSE)
+        groups = [group for group in self.similar if group.verdict in suspect]
+        return {paid.payment.id for group in groups for paid in group.payments}
 
     @cached_property
     def proposals(self) -> list[tuple[Refund, Paid]]:
@@ -196,8 +200,11 @@ class Shown:
 
     @property
     def new_address(self) -> str:
-        """The proposed address, as its owner would know it."""
-        return corrections.masked(self.correction) if self.correction else ""
+        """The proposed address: whole for whoever may decide, for others as its owner would know it."""
+        if self.correction is None:
+            return ""
+        is_whole = access.may(ACTS["correct"][1])
+        return corrections.proposed(self.correction) if is_whole else corrections.masked(self.correction)
 
     @cached_property
     def hindrance(self) -> str | None:
@@ -251,6 +258,11 @@ class Shown:
         """The name of its plan."""
         return self._plan_names.get(membership.plan_id, "")
 
+    def bought(self, paid: Paid) -> str:
+        """The name of the plan that was paid for, which may be another one by now."""
+        assert paid.membership is not None
+        return self._plan_names.get(paid.payment.plan_id or paid.membership.plan_id, "")
+
     def open_until(self, membership: Membership) -> datetime | None:
         """Until when its perks are open."""
         return memberships.open_until(membership, grace_days=self.settings.grace_days)
@@ -285,4 +297,4 @@ def _moment(text: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.tzinfo else None
+    return found if found.tzinfo and 1970 < found.year < 9000 else None
