@@ -16,45 +16,26 @@ from membership.domain import donations, fundraisers, leaving, memberships
 from membership.domain.donations import Donation, Schedule
 from membership.domain.memberships import Membership
 from membership.errors import N_, NotFound
-from membership.web import attempts, brakes, locales, presses, sheets, view
-from membership.web.forms.leave import MONTHS, AskForm, LeaveForm, LeaveMembershipForm
+from membership.web import attempts, by_mail, locales, presses, sheets
+from membership.web.forms.leave import MONTHS, LeaveForm, LeaveMembershipForm
 from membership.web.standing import Standing
 
 bp = Blueprint("leave", __name__)
 
 PAUSE_DAYS = 91
-ASK = "leave/ask.html"
+LINK = by_mail.Asking("leave", "leave/ask.html", "leave/sent.html", leaving.ask_to_leave)
 
 
 @bp.get("/leave")
 def ask() -> Response:
     """Where shall the link be sent?"""
-    if request.args.get("sent"):
-        return sheets.page("leave/sent.html")
-    key = ("leave", locales.locale(), request.script_root)
-    sheet = sheets.shared(key, lambda: sheets.draw(ASK, form=AskForm(), says="", has_errors=False))
-    return sheet.response(attempts.tokens(attempts.fresh()))
-
-
-def _ask_page(form: AskForm, status: int = 200, *, says: str = "") -> Response:
-    errors = bool(form.errors or says)
-    return sheets.page(ASK, status, form=form, says=says, has_errors=errors)
+    return LINK.show()
 
 
 @bp.post("/leave")
 def send() -> ResponseReturnValue:
     """The same answer, whether we know the address or not."""
-    form = AskForm(request.form)
-    if not attempts.is_pressed():
-        return _ask_page(form, 422, says="again")
-    if not form.validate():
-        return _ask_page(form, 422)
-    if not brakes.may_try("leave", form.email.data or ""):
-        db.session.commit()
-        return _ask_page(form, 429, says="limit")
-    leaving.ask_to_leave(form.email.data or "", locales.locale(), settings=view.settings())
-    db.session.commit()
-    return redirect(url_for(".ask", sent="yes"), 303)
+    return LINK.press()
 
 
 def _behind(token: str) -> Donation | Membership:

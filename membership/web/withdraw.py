@@ -1,6 +1,6 @@
 """Withdrawing within fourteen days, without signing in: ask for the link, open it, press once; all that was paid goes back."""
 
-from flask import Blueprint, Response, redirect, request, url_for
+from flask import Blueprint, Response, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from membership import clock
@@ -9,43 +9,24 @@ from membership.db import db
 from membership.domain import leaving, memberships, payments
 from membership.domain.memberships import Membership
 from membership.errors import N_, NotFound
-from membership.web import attempts, brakes, locales, presses, sheets, view
-from membership.web.forms.leave import AskForm
+from membership.web import by_mail, presses, sheets
 from membership.web.standing import Standing
 
 bp = Blueprint("withdraw", __name__)
 
-ASK = "withdraw/ask.html"
+LINK = by_mail.Asking("withdraw", "withdraw/ask.html", "withdraw/sent.html", leaving.ask_to_withdraw)
 
 
 @bp.get("/withdraw")
 def ask() -> Response:
     """Where shall the link be sent?"""
-    if request.args.get("sent"):
-        return sheets.page("withdraw/sent.html")
-    key = ("withdraw", locales.locale(), request.script_root)
-    sheet = sheets.shared(key, lambda: sheets.draw(ASK, form=AskForm(), says="", has_errors=False))
-    return sheet.response(attempts.tokens(attempts.fresh()))
-
-
-def _ask_page(form: AskForm, status: int = 200, *, says: str = "") -> Response:
-    return sheets.page(ASK, status, form=form, says=says, has_errors=bool(form.errors or says))
+    return LINK.show()
 
 
 @bp.post("/withdraw")
 def send() -> ResponseReturnValue:
     """The same answer, whether we know the address or not."""
-    form = AskForm(request.form)
-    if not attempts.is_pressed():
-        return _ask_page(form, 422, says="again")
-    if not form.validate():
-        return _ask_page(form, 422)
-    if not brakes.may_try("withdraw", form.email.data or ""):
-        db.session.commit()
-        return _ask_page(form, 429, says="limit")
-    leaving.ask_to_withdraw(form.email.data or "", locales.locale(), settings=view.settings())
-    db.session.commit()
-    return redirect(url_for(".ask", sent="yes"), 303)
+    return LINK.press()
 
 
 def _membership(token: str) -> Membership:
