@@ -238,4 +238,9 @@ def waiting() -> list[Correction]:
 
 def masked(correction: Correction) -> str:
     """The new address as its owner would know it; empty once it is decided."""
-    return vault.mask(str(vault.unlock(correction.locked_email)["email"])) if correction.locked_email else ""
+    return vault.mask(proposed(correction)) if correction.locked_email else ""
+
+
+def proposed(correction: Correction) -> str:
+    """The new address, for whoever decides; empty once it is decided."""
+    return str(vault.unlock(correction.locked_email)["email"]) if correction.locked_email else ""

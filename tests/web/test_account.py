@@ -16,7 +16,7 @@ from tests.journeys.joiner import Joiner, days
 from tests.journeys.member import Member
 from tests.queries import counted
 from tests.reader import text_of
-from tests.signed_in import as_member
+from tests.signed_in import as_member, as_staff
 from tests.web.visitor import beside, text, title
 
 PAGES = ("card", "plan", "leave", "withdraw")
@@ -297,6 +297,22 @@ def test_receipts_list_print_and_go_out_again(ana, stripe, mailbox, monkeypatch)
     assert mailbox[-1]["To"] == ana.email
     monkeypatch.setattr(brakes, "PER_EMAIL_MAILED", 2)
     assert ana.sends(f"/account/receipts/{paid.reference}").status_code == 429
+
+
+def test_a_payment_goes_on_naming_the_plan_that_was_bought(ana, app):
+    person, paid = people.find_by_email(ana.email), db.session.scalar(select(Payment))
+    ana.membership.plan_id = plans.get_plan("patron").id
+    db.session.commit()
+    as_staff(desk := app.test_client())
+    for browser, path, is_only in (
+        (ana.ours, "/account/receipts", True),
+        (ana.ours, f"/account/receipts/{paid.reference}", True),
+        (desk, f"/staff/payments?payment={paid.reference}", True),
+        (desk, f"/staff/people/{person.reference}", False),  # the membership itself stands there too
+    ):
+        assert browser.get(path).status_code == 200
+        assert "Friend" in text(browser), path
+        assert "Patron" not in text(browser) or not is_only, path
 
 
 def test_a_receipt_stands_without_stripe(ana, stripe):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Integer, Select, literal, literal_column, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, literal, literal_column, tuple_
 
 from membership.db import UTCDateTime
 
@@ -14,6 +14,7 @@ Entry = TypeVar("Entry")
 Key = tuple[Any, ...]
 Asked = Select[*tuple[Any, ...]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INTEGER, _BIG = 2**31 - 1, 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,18 @@ def read(text: str, columns: Sequence[Any]) -> Key | None:
     if len(parts) != len(columns) or not all(p.isascii() and p.isdigit() and len(p) < 19 for p in parts):
         return None
     try:
-        return tuple(
-            _EPOCH + timedelta(microseconds=int(part)) if isinstance(column.type, UTCDateTime) else int(part)
-            for part, column in zip(parts, columns, strict=True)
-        )
+        return tuple(_part(int(part), column) for part, column in zip(parts, columns, strict=True))
     except OverflowError:
         return None
+
+
+def _part(number: int, column: Any) -> Any:
+    """One part of a key. Raises OverflowError for what the column has no room for."""
+    if isinstance(column.type, UTCDateTime):
+        return _EPOCH + timedelta(microseconds=number)
+    if number > (_BIG if isinstance(column.type, BigInteger) else _INTEGER):
+        raise OverflowError
+    return number
 
 
 def from_place(asked: Asked, columns: Sequence[Any], place: Place, size: int) -> Asked:

@@ -44,7 +44,9 @@ class PaymentFilter:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """One row of the list. `settled` and `fee` are None until the balance transaction is known."""
+    """One row of the list. `settled` and `fee` are None until the balance transaction is known; `plan_id` is what was
+    bought, whatever the membership is now.
+    """
 
     reference: str
     charge_id: str
@@ -75,7 +77,7 @@ def _asked(asked: PaymentFilter) -> Asked:
         select(
             *Payment.__table__.columns,
             Donation.fundraiser_id,
-            Membership.plan_id,
+            func.coalesce(Payment.plan_id, Membership.plan_id).label("bought_id"),
             owner.label("owner_id"),
         )
         .outerjoin(Donation, Donation.id == Payment.donation_id)
@@ -128,7 +130,7 @@ def _shown(rows: list[Row[Any]]) -> list[Paid]:
             is_held=row.held,
             who=whose.get(row.owner_id),
             fundraiser_id=row.fundraiser_id,
-            plan_id=row.plan_id,
+            plan_id=row.bought_id,
         )
         for row in rows
     ]

@@ -36,7 +36,7 @@ class Subjects:
         """What one payment was for."""
         here = locales.locale()
         if held := self.held.get(payment.membership_id or 0):
-            words = self.plans[held.plan_id].words(here)
+            words = self.plans[payment.plan_id or held.plan_id].words(here)
             return {
                 "kind": "membership",
                 "title": words.name,

@@ -47,6 +47,9 @@ class RefundForm(ActForm):
         if self.amount.money is None and not self.amount.errors:
             refuse(self.amount, gettext("Please write an amount."))
             return False
+        if self.amount.money is not None and self.amount.money.minor == 0:
+            refuse(self.amount, gettext("Please write an amount above zero."))
+            return False
         return passed
 
 

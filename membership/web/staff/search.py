@@ -79,16 +79,13 @@ def _nobody(kind: str) -> str:
 
 def _by_name(form: FindForm, words: str) -> Response:
     """One step through the names. What was found before travels along in the form."""
-    try:
-        below = int(request.form.get("below", ""))
-    except ValueError:
-        below = None
+    below = _number("below") or None
     before = [one for one in request.form.get("found", "").split(",") if one][:MOST_FOUND]
     try:
         step = reports.names.search(words, below=below)
     except NoPrivateKey:
         return list_page({}, 422, find=form, says=_sealed())
-    looked = _looked() + step.looked
+    looked = _number("looked") + step.looked
     found = reports.names.by_references(before) if before else []
     found += step.found
     _note("name", found=len(step.found), looked=step.looked)
@@ -102,9 +99,10 @@ def _by_name(form: FindForm, words: str) -> Response:
     )
 
 
-def _looked() -> int:
-    said = request.form.get("looked", "")
-    return int(said) if said.isascii() and said.isdigit() and len(said) < 12 else 0
+def _number(name: str) -> int:
+    """A number that travels in the form; 0 for what our page never wrote. Nine digits fit into every column."""
+    said = request.form.get(name, "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0
 
 
 def _sealed() -> str:

@@ -99,6 +99,7 @@ class Names(Protocol):
     person: Person
 
     def plan(self, membership: Membership) -> str: ...
+    def bought(self, paid: Any) -> str: ...
     def title(self, gift: Donation) -> str: ...
     def of(self, reference: str) -> Any: ...
 
@@ -170,7 +171,7 @@ def what_for(paid: Any, shown: Names) -> str:
     if paid.gift is not None:
         return shown.title(paid.gift)
     if paid.membership is not None:
-        return shown.plan(paid.membership)
+        return shown.bought(paid)
     return gettext("nothing we know: set apart")
 
 

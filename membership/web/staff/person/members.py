@@ -1,6 +1,6 @@
 """What staff do about memberships: give one, extend it, end it, keep or end a second one."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
@@ -102,8 +102,7 @@ def _grant(person: Person, form: GrantForm, attempt: Attempt) -> str:
 
 def _end_of(day: date) -> datetime:
     """The last moment of a day where the newsroom is."""
-    begins = datetime.combine(day, time(), view.settings().timezone)
-    return begins + timedelta(days=1) - timedelta(seconds=1)
+    return datetime.combine(day, time(23, 59, 59), view.settings().timezone)
 
 
 def _end(person: Person, form: EndForm, _attempt: Attempt) -> str:

@@ -72,7 +72,7 @@ def press(
 def _do(reference: str, name: str, deed: Deed, form: Any, attempt: Attempt) -> ResponseReturnValue:
     if name != "export" and not limits.hit("desk-press", attempt.id, most=1, per=DAY, now=clock.now()):
         db.session.commit()
-        frame.tell(gettext("This is done: pressing twice did nothing more."))
+        frame.tell(_used(name))
         return back(reference)
     said = deed(people.get_person(reference), form, attempt)
     db.session.commit()
@@ -80,6 +80,15 @@ def _do(reference: str, name: str, deed: Deed, form: Any, attempt: Attempt) -> R
         return said
     frame.tell(said)
     return back(reference)
+
+
+def _used(name: str) -> str:
+    """A double click, or a form found again with Back, which may ask for something else now."""
+    if name == "refund":
+        return gettext(
+            "This form was used already: what it asked for then was done, nothing more is given back."
+        )
+    return gettext("This form was used already: what it asked for then was done, and nothing more.")
 
 
 def back(reference: str) -> ResponseReturnValue:
