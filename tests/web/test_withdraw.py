@@ -79,7 +79,7 @@ def test_withdrawing_by_the_mailed_link(ana, stripe, mailbox):
 
 
 def test_after_fourteen_days_it_is_said_kindly_and_leaving_offered(ana, stripe):
-    stripe.advance(days=14)
+    stripe.advance(days=15)
     before = mails()
     ask(ana.ours, "/withdraw", ana.email)
     assert mails() == before
