@@ -45,7 +45,9 @@ def test_the_same_answer_whether_we_know_the_address(app, link, email, more):
     before = mails()
     answer = ask(client, email)
     assert answer.request.path == "/leave"
-    assert "If a membership or a gift runs under this address, a link that stops it is on its way." in text(client)
+    assert "If a membership or a gift runs under this address, a link that stops it is on its way." in text(
+        client
+    )
     assert mails() == before + more
 
 
