@@ -97,7 +97,7 @@ def guard() -> Guard:
 
 def admit() -> None:
     """Before every request: is there a guard, is the language served here, is the body small enough?"""
-    if not request.path.isprintable():
+    if not request.path.isprintable() or b"%00" in request.query_string:
         abort(404)  # PostgreSQL, for one, cannot even look for a NUL
     if request.endpoint is None:
         return  # the router's own 404 or 405
@@ -112,7 +112,11 @@ def admit() -> None:
         if (request.content_length or 0) > here.most_bytes:
             abort(413)
         if here.cookies:
-            _ = request.form  # all of it is here before a transaction begins: a slow sender holds up nobody
+            told = (
+                request.form
+            )  # all of it is here before a transaction begins: a slow sender holds up nobody
+            if here.needs and any("\0" in value for value in told.values()):
+                abort(400)  # the account and the desk look for what a form names
 
 
 def dress(response: Response) -> Response:

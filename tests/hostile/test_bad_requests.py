@@ -13,7 +13,7 @@ from membership import clock, mail
 from membership.db import db
 from membership.domain.donations import Donation
 from membership.domain.transfers import Transfer
-from tests import make
+from tests import make, signed_in
 from tests.databases import ENVIRONMENT
 from tests.journeys.donor import FORM, Donor, control, settle
 from tests.web.visitor import beside, tokens
@@ -219,3 +219,17 @@ def test_looking_again_and_again_does_not_ask_stripe_each_time(app, stripe):
 @pytest.mark.parametrize("path", ["/thanks/%00", "/leave/%00", "/fundraisers/%00", "/fundraisers/%00/give"])
 def test_a_nought_in_an_address_leads_nowhere(app, path):
     assert app.test_client().get(path).status_code == 404
+
+
+def test_a_nought_in_what_a_page_is_asked_for_leads_nowhere(app):
+    desk = app.test_client()
+    signed_in.as_staff(desk)
+    for path in ("/staff/payments?payment=%00", "/staff/audit?person=%00", "/account/receipts?before=a%00"):
+        assert desk.get(path).status_code == 404, path
+    desk.get("/staff/people")
+    token = {"csrf_token": desk.field("csrf_token")}
+    for path, named in (
+        ("/staff/events", {"what": "call", "call": "\0"}),
+        ("/account/keep", {"membership": "\0"}),
+    ):
+        assert desk.post(path, data=token | named).status_code == 400, path
