@@ -85,12 +85,22 @@ def _stay_home(event: str, args: tuple[Any, ...]) -> None:
         raise ConnectionRefusedError(f"tests stay on this machine; this one wanted {host}")
 
 
+PAGES_ON_ONE = {
+    *("test_embed", "test_give", "test_join", "test_leave", "test_pagecache", "test_pages"),
+    *("test_perks", "test_public", "test_setup", "test_view", "test_withdraw"),
+}
+"""Forms and pages whose queries tests/domain, tests/billing and tests/journeys run on both databases; the others of
+tests/web (lists, search, accounts, sign-in, thanks) look at PostgreSQL too."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--db")
         kinds = builder.KINDS if chosen == "both" else (chosen,)
         if marker := metafunc.definition.get_closest_marker("one_database"):
             (_why,) = marker.args  # what runs once says why once is enough
+        path = metafunc.definition.path
+        if marker or (path.parent.name == "web" and path.stem in PAGES_ON_ONE):
             kinds = kinds[:1]
         metafunc.parametrize("database", kinds, indirect=True, scope="session")
 
