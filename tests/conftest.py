@@ -326,7 +326,7 @@ class RealDatabase:
 def real_database(database: str, apps: Apps, request: pytest.FixtureRequest) -> Iterator[RealDatabase]:
     """What is committed here stays, for this test: nothing is rolled back and every connection is real."""
     url = apps.databases.fresh(database)
-    app = apps.on(url)
+    app = apps.on(url, patient=True)  # what meets here may be asked to wait, as in production
     with app.app_context():
         try:
             yield RealDatabase(app, database, url)
