@@ -86,11 +86,11 @@ def _stay_home(event: str, args: tuple[Any, ...]) -> None:
 
 
 PAGES_ON_ONE = {
-    *("test_embed", "test_give", "test_join", "test_leave", "test_pagecache", "test_pages"),
+    *("test_account", "test_embed", "test_give", "test_join", "test_leave", "test_pagecache", "test_pages"),
     *("test_perks", "test_public", "test_setup", "test_view", "test_withdraw"),
 }
 """Forms and pages whose queries tests/domain, tests/billing and tests/journeys run on both databases; the others of
-tests/web (lists, search, accounts, sign-in, thanks) look at PostgreSQL too."""
+tests/web (lists, search, one person, sign-in, thanks, every address with every role) look at PostgreSQL too."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
