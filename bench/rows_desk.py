@@ -44,9 +44,9 @@ SELECT 'p' || n, md5(n::text) || md5((-n)::text), %(sealed)s,
 FROM (SELECT n, timestamptz '2020-01-01' + n * (interval '6 years' / %(many)s) AS since
  FROM generate_series(1, %(many)s) n) numbers"""
 MEMBERSHIPS = """INSERT INTO memberships (reference, attempt, content, leave_token, person_id, plan_id, kind, status, asked,
- opened, interval, amount_minor, currency, locale, joined_at, started_at, paid_until, next_at, late_attempts)
+ opened, interval, amount_minor, currency, locale, joined_at, started_at, paid_until, next_at, late_attempts, credit_minor)
 SELECT 'm' || id, 'm' || id, '', 'm' || id, id, plan_id, kind, standing, 'settled', true, 'month', 500, 'EUR', locale,
- member_since, member_since, now(), now(), 0 FROM people WHERE plan_id IS NOT NULL"""
+ member_since, member_since, now(), now(), 0, 0 FROM people WHERE plan_id IS NOT NULL"""
 PAYMENTS = """INSERT INTO payments (reference, person_id, membership_id, stripe_charge_id, amount_minor, currency, status,
  paid_at, held, settled_currency, settled_minor, fee_minor, net_minor)
 SELECT 'y' || p.id || '-' || n, p.id, m.id, 'ch_' || p.id || '-' || n, 500, 'EUR', 'succeeded', p.created_at, false, 'EUR',
