@@ -16,21 +16,8 @@ from membership.cli import demo_files
 from membership.cli.keys import keys
 from membership.config import ROOT, Settings, SettingsError, environment
 from membership.db import db
-from membership.domain import (
-    banners,
-    corrections,
-    limits,
-    memberships,
-    newsroom,
-    notes,
-    plans,
-    roles,
-    signins,
-)
+from membership.domain import limits, newsroom
 from membership.vault import Keys
-
-TABLES = (banners, corrections, memberships, notes, plans, roles, signins)
-"""Rooms whose tables others point at: loaded with the app, so that every foreign key finds its table."""
 
 OFFSET_KEPT = 0.5
 """Seconds for which the pretend Stripe's clock is believed before it is asked again."""

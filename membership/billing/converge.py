@@ -204,14 +204,19 @@ def _failure(found: facts.InvoiceFacts) -> Failure:
 def _subscription(found: facts.SubscriptionFacts, settings: Settings, now: datetime) -> list[Key]:
     owner = _owner(found.attempt, found.id)
     if isinstance(owner, Membership):
-        memberships.follow(owner, _standing(found, settings), settings=settings, now=now)
+        standing = replace(
+            _standing(found),
+            plan_id=checkout.plans_by_product(settings).get(found.product_id or ""),
+            is_asked_to_end=calls.is_asked(f"ends:{found.id}") or calls.is_asked(f"cancel:{found.id}"),
+        )
+        memberships.follow(owner, standing, settings=settings, now=now)
         checkout.note_unpayable(owner, now=now)
     elif owner is not None:
-        donations.follow(owner, _standing(found, settings), settings=settings, now=now)
+        donations.follow(owner, _standing(found), settings=settings, now=now)
     return []
 
 
-def _standing(found: facts.SubscriptionFacts, settings: Settings) -> Standing:
+def _standing(found: facts.SubscriptionFacts) -> Standing:
     return Standing(
         subscription_id=found.id,
         customer_id=found.contact.customer_id,
@@ -227,9 +232,7 @@ def _standing(found: facts.SubscriptionFacts, settings: Settings) -> Standing:
         method_id=found.method_id,
         each=Money(found.amount, found.currency) if found.currency else None,
         interval=found.interval or None,
-        plan_id=checkout.plans_by_product(settings).get(found.product_id or ""),
         credit_minor=found.credit,
-        is_asked_to_end=calls.is_asked(f"ends:{found.id}") or calls.is_asked(f"cancel:{found.id}"),
     )
 
 

@@ -125,8 +125,3 @@ def labels_of(person: Person) -> list[str]:
     """The words on a person, in the order of the alphabet."""
     found = select(Label.text).where(Label.person_id == person.id).order_by(Label.text)
     return list(db.session.scalars(found))
-
-
-def all_labels() -> list[str]:
-    """Every label in use."""
-    return list(db.session.scalars(select(Label.text).distinct().order_by(Label.text)))

@@ -295,3 +295,17 @@ def test_a_refund_that_failed_waits_at_the_desk_until_as_much_is_tried_again(app
     assert owed() == [("unreturned", "Ana", make.EUR("10"))]
     again.status = RefundStatus.SUCCEEDED
     assert owed() == [], "nothing remains that could go back"
+
+
+def test_staff_notice_codes_that_are_used_up(app):
+    make.perk("evening", kind="code", codes=("A1", "B2"))
+    plan = make.plan(perks=("evening",))
+    abilities = frozenset({Ability.SETUP})
+    for reader in (make.person("a@example.org"), make.person("b@example.org")):
+        assert reports.desk.matters(abilities, now=clock.now()) == []
+        plans.take_code(plans.get_perk("evening"), reader)
+    (matter,) = reports.desk.matters(abilities, now=clock.now())
+    assert (matter.kind, matter.count, matter.first[0].word) == ("codes", 1, "evening")
+    plans.close_others([])
+    assert not plan.is_open
+    assert reports.desk.matters(abilities, now=clock.now()) == []

@@ -8,9 +8,10 @@ from membership import clock
 from membership.billing import account, calls, checkout, converge, inbox
 from membership.billing.checkout import CardOutcome, Outcome
 from membership.db import db
-from membership.domain import ledger, memberships, payments, people, plans
+from membership.domain import ledger, memberships, payments, people, plans, reports
 from membership.domain.memberships import Kind, MembershipStatus
 from membership.domain.people import Standing
+from membership.domain.roles import Ability
 from membership.errors import Conflict, Invalid
 from tests import make
 from tests.journeys.donor import DECLINED, control, settle, state
@@ -94,7 +95,9 @@ def test_a_late_membership_keeps_its_perks_for_the_days_of_grace(ana, stripe, ma
     bills = account.here().gateway._client.v1.invoices.list({"limit": 1}).data
     assert [bill.status for bill in bills] == ["void"]  # nobody can pay for what has ended
     assert [("last" in s.lower() or "payment" in s.lower()) for s in subjects(mailbox)] == [True, True, True]
-    assert memberships.failed_lately(clock.now()) == [mine]
+    on_the_day = mine.ended_at + timedelta(hours=1)
+    lost = [m for m in reports.desk.matters(frozenset(Ability), now=on_the_day) if m.kind == "failed"]
+    assert [(m.count, m.first[0].word) for m in lost] == [(1, mine.reference)]
 
 
 def test_another_card_pays_what_is_late_and_all_that_follows(ana, stripe, mailbox):

@@ -33,9 +33,9 @@ def leave(membership: Membership, *, by: str = "member", now: datetime | None = 
             db.session.commit()
             return Outcome.AGREED
         membership.ended_by = by
+        _record(audit.Tag.MEMBERSHIP_LEFT, membership, by=by, now=now)
         if not _is_paid_ahead(membership, now):
             return _end(membership, now)
-        _record(audit.Tag.MEMBERSHIP_LEFT, membership, by=by, now=now)
         membership_id = membership.id
         outcome = _update(membership, "ends", {"cancel_at_period_end": True}, now)
         if outcome is Outcome.REFUSED:  # nothing is going to end, so nobody is told that it is

@@ -142,6 +142,11 @@ class Membership(Base):
         return self.status in LIVE_STATUSES
 
 
+def is_given_back(membership: Membership) -> bool:
+    """Whether all that was paid for it goes back: withdrawn from, or a second one that nobody kept."""
+    return membership.withdrawn_at is not None or membership.ended_by == "double"
+
+
 def _content(join: Join) -> str:
     told = [join.plan.slug, join.price.interval, join.amount.minor, join.amount.currency, join.name]
     return vault.fingerprint(json.dumps([*told, vault.email_key(join.email)], ensure_ascii=False))

@@ -19,6 +19,7 @@ from membership.domain.memberships.joining import (
     Kind,
     Membership,
     MembershipStatus,
+    is_given_back,
     move,
 )
 from membership.domain.memberships.opening import open_until
@@ -26,7 +27,6 @@ from membership.domain.payments.fetched import ENDED, LATE, Standing
 from membership.money import Money
 
 ANNOUNCED_BEFORE = timedelta(days=14)
-LATELY = timedelta(days=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def follow(membership: Membership, standing: Standing, *, settings: Settings, no
 
 def _goes_on(membership: Membership, standing: Standing) -> None:
     """It is not going to end, whoever may have asked for that before; paid up, it is late no more."""
-    if not standing.is_asked_to_end and membership.withdrawn_at is None:
+    if not standing.is_asked_to_end and not is_given_back(membership):
         membership.ended_by = None
     if membership.status is MembershipStatus.ACTIVE:
         membership.late_attempts = 0
@@ -294,9 +294,3 @@ def overdue_subscriptions(before: datetime) -> list[str]:
         Membership.status.in_(LIVE_STATUSES), Membership.paid_until < before
     )
     return [one for one in db.session.scalars(found.order_by(Membership.paid_until).limit(500)) if one]
-
-
-def failed_lately(now: datetime) -> list[Membership]:
-    """Memberships that ended lately because their payments failed, newest first."""
-    found = select(Membership).where(Membership.ended_by == "failed", Membership.ended_at > now - LATELY)
-    return list(db.session.scalars(found.order_by(Membership.ended_at.desc()).limit(200)))

@@ -12,6 +12,7 @@ from membership.domain.memberships import doubling, standing
 from membership.domain.memberships.joining import (
     Membership,
     MembershipStatus,
+    is_given_back,
     lock_membership,
     move,
 )
@@ -45,11 +46,6 @@ def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now
     elif arrival.status is PaymentStatus.FAILED and membership.started_at is None:
         move(membership, "fail")
     return payment
-
-
-def is_given_back(membership: Membership) -> bool:
-    """Whether all that was paid for it goes back: withdrawn from, or a second one that nobody kept."""
-    return membership.withdrawn_at is not None or membership.ended_by == "double"
 
 
 def is_unwanted(membership: Membership, payment: Payment) -> bool:

@@ -20,7 +20,7 @@ from membership.domain.payments.arriving import (
     post,
     recorded,
 )
-from membership.errors import N_, Conflict, Invalid, NotAllowed, NotFound
+from membership.errors import N_, Conflict, Invalid, NotAllowed
 from membership.money import Money
 
 
@@ -134,14 +134,6 @@ def unbooked_refunds(before: datetime) -> list[str]:
 def find_refund(reference: str) -> Refund | None:
     """The refund of this reference."""
     return db.session.scalar(select(Refund).where(Refund.reference == reference))
-
-
-def get_refund(reference: str) -> Refund:
-    """The refund of this reference; NotFound when there is none."""
-    refund = find_refund(reference)
-    if refund is None:
-        raise NotFound(N_("There is no such refund."))
-    return refund
 
 
 def proposed_refunds() -> list[Refund]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, null, or_, select, text
+from sqlalchemy import ColumnElement, and_, exists, func, null, or_, select, text
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import aliased
 
@@ -22,6 +22,7 @@ from membership.domain.outbox import Email
 from membership.domain.payments import Payment, Refund, RefundStatus
 from membership.domain.payments.refunds import COUNTED
 from membership.domain.people import Given, Person, Standing
+from membership.domain.plans import Perk, PerkCode, PerkKind, Plan, PlanPerk, PlanStatus
 from membership.domain.reports.names import Named, named
 from membership.domain.reports.paging import Asked
 from membership.domain.roles import Ability
@@ -177,6 +178,17 @@ def _dead_mails(_now: datetime) -> Asked:
     return asked.where(and_(Email.dead, Email.sealed.is_not(None))).order_by(Email.queued_at.desc())
 
 
+def _no_codes(_now: datetime) -> Asked:
+    """Perks of open plans whose codes are all taken: the next member who asks gets none."""
+    free = exists().where(PerkCode.perk_id == Perk.id, PerkCode.person_id.is_(None))
+    sold = exists().where(
+        PlanPerk.perk_id == Perk.id, PlanPerk.plan_id == Plan.id, Plan.status == PlanStatus.OPEN
+    )
+    taken = select(func.max(PerkCode.taken_at)).where(PerkCode.perk_id == Perk.id).scalar_subquery()
+    asked = select(null(), null(), null(), taken, Perk.slug)
+    return asked.where(Perk.kind == PerkKind.CODE, ~free, sold).order_by(Perk.position)
+
+
 QUESTIONS = (
     Question("held", Ability.REVIEW, _held),
     Question("refund", Ability.REFUND, _proposed),
@@ -188,6 +200,7 @@ QUESTIONS = (
     Question("address", Ability.WRITE, _ripe),
     Question("bounced", Ability.WRITE, _bounced),
     Question("mail", Ability.SEE_EVENTS, _dead_mails),
+    Question("codes", Ability.SETUP, _no_codes),
 )
 
 
