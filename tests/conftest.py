@@ -307,7 +307,7 @@ class RealDatabase:
 
         def run(place: int, call: Callable[[], Any]) -> None:
             with self.app.app_context():
-                start.wait(timeout=10)
+                start.wait(timeout=60)
                 try:
                     answers[place] = call()
                 except Exception as error:  # noqa: BLE001 - the test looks at it

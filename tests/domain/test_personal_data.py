@@ -197,7 +197,7 @@ def test_erasing_waits_for_whoever_follows_a_payment(real_database):
             db.session.commit()
 
     def erase():
-        is_locked.wait(10)
+        is_locked.wait(60)
         with writing():
             personal_data.erase(people.person_of(ids[0]), by=people.person_of(ids[1]))
             db.session.commit()

@@ -146,7 +146,7 @@ def test_a_code_that_is_taken_while_the_perk_is_restocked_stays_its_takers(real_
         return code
 
     def restock():
-        is_taken.wait(10)
+        is_taken.wait(60)
         with writing():
             plans.stock(db.session.get_one(Perk, ids[0]), ("B-1",))
             db.session.commit()

@@ -24,13 +24,12 @@ from tests.sandbox.bench import KEY, Bench
 
 
 def test_the_clock_moves_forward_and_says_where_it_is(bench):
+    moved, began = 31 * 86_400 + 5, int(time.time())
     before = bench.control("clock")
-    assert before["offset"] == 0
-    assert abs(before["now"] - time.time()) < 2
     after = bench.control("clock", {"advance_days": 31, "advance_seconds": 5})
-    assert after["offset"] == 31 * 86_400 + 5
-    assert after["now"] - before["now"] in {31 * 86_400 + 5, 31 * 86_400 + 6}
-    assert bench.sandbox.now() == pytest.approx(after["now"], abs=1)
+    ours, ended = bench.sandbox.now(), int(time.time())
+    assert (before["offset"], after["offset"]) == (0, moved)
+    assert began <= before["now"] <= after["now"] - moved <= ours - moved <= ended
 
 
 @pytest.mark.parametrize(
@@ -240,13 +239,6 @@ def test_it_serves_no_other_machine(bench):
         bind("0.0.0.0", 0, bench.sandbox)
 
 
-def test_it_opens_in_a_moment():
-    started = time.perf_counter()
-    for _ in range(20):
-        Sandbox().close()
-    assert (time.perf_counter() - started) / 20 < 0.02
-
-
 # restarts
 
 
@@ -396,12 +388,12 @@ def test_killed_outright_it_still_has_everything_and_tells_it(tmp_path):
     path, receiver = str(tmp_path / "sandbox.sqlite"), Receiver()
     process, base = started(path, "http://127.0.0.1:9/away")
     auth = {"Authorization": f"Bearer {KEY}", "Idempotency-Key": "k"}
-    made = requests.post(f"{base}/v1/customers", data={"name": "A"}, headers=auth, timeout=10).json()
+    made = requests.post(f"{base}/v1/customers", data={"name": "A"}, headers=auth, timeout=60).json()
     ended(process, signal.SIGKILL)
     process, base = started(path, receiver.url)
-    again = requests.post(f"{base}/v1/customers", data={"name": "A"}, headers=auth, timeout=10).json()
+    again = requests.post(f"{base}/v1/customers", data={"name": "A"}, headers=auth, timeout=60).json()
     assert again["id"] == made["id"]
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until and receiver.kinds.count("customer.created") < 2:
         time.sleep(0.1)
     ended(process, signal.SIGKILL)
@@ -416,14 +408,14 @@ def test_served_for_real_a_dropped_reply_closes_the_socket(bench):
     base = f"http://127.0.0.1:{server.server_port}"
     auth = {"Authorization": f"Bearer {KEY}"}
     try:
-        assert requests.get(f"{base}/v1/customers", headers=auth, timeout=10).status_code == 200
+        assert requests.get(f"{base}/v1/customers", headers=auth, timeout=60).status_code == 200
         order(bench, "drop_reply")
         with pytest.raises(requests.ConnectionError):
-            requests.post(f"{base}/v1/customers", data={"name": "A"}, headers=auth, timeout=10)
+            requests.post(f"{base}/v1/customers", data={"name": "A"}, headers=auth, timeout=60)
         order(bench, "timeout")
         with pytest.raises(requests.Timeout):
             requests.post(f"{base}/v1/customers", data={"name": "B"}, headers=auth, timeout=(1, 1))
-        assert requests.get(f"{base}/_control/state", timeout=10).json()["customers"] == 1
+        assert requests.get(f"{base}/_control/state", timeout=60).json()["customers"] == 1
     finally:
         server.shutdown()
         thread.join()
