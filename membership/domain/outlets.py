@@ -10,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership.db import Base, db, str_enum
-from membership.errors import N_, NotFound
 
 
 class Appears(StrEnum):
@@ -53,14 +52,6 @@ class Outlet(Base):
 def find_outlet(slug: str) -> Outlet | None:
     """The outlet of this slug, if there is one."""
     return db.session.scalar(select(Outlet).where(Outlet.slug == slug))
-
-
-def get_outlet(slug: str) -> Outlet:
-    """The outlet of this slug; NotFound when there is none."""
-    outlet = find_outlet(slug)
-    if outlet is None:
-        raise NotFound(N_("There is no outlet called %(slug)s."), slug=slug)
-    return outlet
 
 
 def outlets_of(ids: list[int]) -> list[Outlet]:

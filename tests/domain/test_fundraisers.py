@@ -110,7 +110,7 @@ def test_a_wrong_total_is_found(fundraiser):
 
 def test_a_lone_hidden_outlet_takes_another_in(app):
     row = make.fundraiser(partners=4, weights=(4, 3, 2, 1))
-    outlets.get_outlet("outlet-0").appears = outlets.Appears.NOTHING
+    outlets.find_outlet("outlet-0").appears = outlets.Appears.NOTHING
     db.session.flush()
     rows = fundraisers.shares_shown(row)
     assert [one.others for one in rows] == [0, 0, 2]

@@ -165,9 +165,8 @@ def test_nobody_is_erased_while_something_runs(ana, tamar):
 
 def test_nobody_is_erased_while_a_payment_page_may_be_open(ana, tamar):
     pledged, plan = make.donation(), make.plan()
-    join = memberships.Join(
-        "an attempt", plan, plans.find_price(plan, "month", "EUR"), EUR("5"), "ana@example.org", "en"
-    )
+    price = plans.prices_by_plan("EUR")[plan.id]["month"]
+    join = memberships.Join("an attempt", plan, price, EUR("5"), "ana@example.org", "en")
     joined = memberships.join(join, settings=make.settings())
     for _ in range(2):
         with pytest.raises(Conflict, match="payment page"):

@@ -35,16 +35,15 @@ def test_a_plan_said_again_is_the_same_plan(app):
 
 def test_prices_stand_by_month_before_by_year_and_one_that_vanished_is_closed_not_lost(app):
     plan = make.plan("reader", prices={"year": "50", "month": "5"})
-    sold = plans.find_price(plan, "year", "EUR")
-    assert [p.interval for p in plans.prices_of(plan, "EUR")] == ["month", "year"]
+    by_month, sold = plans.prices_of(plan, "EUR")
+    assert (by_month.interval, sold.interval) == ("month", "year")
     make.plan("reader", prices={"month": "6"})
-    assert plans.find_price(plan, "year", "EUR") is None
     (by_month,) = plans.prices_by_plan("EUR")[plan.id].values()
     assert (by_month.interval, by_month.amount, by_month.a_year) == ("month", make.EUR("6"), make.EUR("72"))
     assert sold.a_year == make.EUR("50")
     assert (db.session.get(Price, sold.id).amount, count(Price)) == (make.EUR("50"), 2)
     make.plan("reader", prices={"month": "6", "year": "60"})
-    assert plans.find_price(plan, "year", "EUR").id == sold.id
+    assert plans.prices_by_plan("EUR")[plan.id]["year"].id == sold.id
 
 
 def test_a_plan_nobody_names_any_more_is_closed_with_its_perks(app):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from membership.domain import audit, payments
+from membership import clock
+from membership.domain import audit, payments, reports, roles
 from membership.domain.payments import RefundStatus
 from membership.errors import Conflict, Invalid, NotAllowed
 from tests import make
@@ -17,6 +18,12 @@ def paid(app):
 @pytest.fixture
 def tamar(app):
     return make.person("tamar@example.org", "Tamar")
+
+
+def waiting():
+    """What stands at the treasurer's desk: kind -> how often."""
+    found = reports.desk.matters(roles.ABILITIES[roles.Role.TREASURER], now=clock.now())
+    return {matter.kind: matter.count for matter in found}
 
 
 def test_the_same_press_gives_the_same_refund(paid, tamar):
@@ -48,9 +55,10 @@ def test_a_refund_above_the_review_limit_waits_for_another_person(paid, tamar):
 
 
 def test_a_proposal_taken_back_leaves_all_of_it(paid, tamar):
-    payments.withdraw_refund(payments.ask_refund(paid, EUR("20"), by=tamar, needs_second=True), by=tamar)
-    assert payments.remaining(paid) == EUR("20")
-    assert payments.proposed_refunds() == []
+    refund = payments.ask_refund(paid, EUR("20"), by=tamar, needs_second=True)
+    assert (payments.remaining(paid), waiting()) == (EUR("0"), {"refund": 1})
+    payments.withdraw_refund(refund, by=tamar)
+    assert (payments.remaining(paid), waiting()) == (EUR("20"), {})
 
 
 def test_small_refunds_do_not_add_up_past_the_limit_unseen(app, tamar):

@@ -139,7 +139,8 @@ class Members(RuleBasedStateMachine):
     @rule(plan=PLANS, interval=RHYTHM)
     def changes(self, plan: str, interval: str) -> None:
         found = plans.get_plan(plan)
-        how = {"plan": found, "amount": plans.find_price(found, interval, "EUR").amount, "interval": interval}
+        price = plans.prices_by_plan("EUR")[found.id][interval]
+        how = {"plan": found, "amount": price.amount, "interval": interval}
         with suppress(DomainError):
             shown = checkout.preview(self.paid(), **how)
             checkout.change(self.paid(), **how, proration_at=shown.proration_at)

@@ -229,7 +229,7 @@ def test_whoever_pays_already_is_offered_the_change_instead(client):
     assert value(client, "email") == ""
     told = tokens(client, FORM) | GOOD
     plan = plans.get_plan("reader")
-    price = plans.find_price(plan, "month", "EUR")
+    price = plans.prices_by_plan("EUR")[plan.id]["month"]
     wish = Join(
         attempt="one", plan=plan, price=price, amount=price.amount, email="ana@example.org", locale="en"
     )

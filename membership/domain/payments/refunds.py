@@ -136,12 +136,6 @@ def find_refund(reference: str) -> Refund | None:
     return db.session.scalar(select(Refund).where(Refund.reference == reference))
 
 
-def proposed_refunds() -> list[Refund]:
-    """The refunds that wait for a second person, oldest first."""
-    found = select(Refund).where(Refund.status == RefundStatus.PROPOSED)
-    return list(db.session.scalars(found.order_by(Refund.id)))
-
-
 def refunds_of(payment: Payment) -> list[Refund]:
     """All refunds of a payment, oldest first."""
     return list(db.session.scalars(select(Refund).where(Refund.payment_id == payment.id).order_by(Refund.id)))

@@ -178,10 +178,5 @@ def prices_by_plan(currency: str) -> dict[int, dict[str, Price]]:
     return told
 
 
-def find_price(plan: Plan, interval: str, currency: str) -> Price | None:
-    """The price that can be joined for."""
-    return next((p for p in prices_of(plan, currency) if p.interval == interval), None)
-
-
 def _prices(plan: Plan) -> list[Price]:
     return list(db.session.scalars(select(Price).where(Price.plan_id == plan.id).order_by(Price.id)))
