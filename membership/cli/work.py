@@ -25,6 +25,7 @@ from membership.domain import (
     banners,
     donations,
     fundraisers,
+    leaving,
     limits,
     memberships,
     outbox,
@@ -55,7 +56,7 @@ def timetable(settings: Settings) -> list[Task]:
     """What happens by itself, and how often."""
     poll_every = timedelta(seconds=settings.poll_seconds)
     return [
-        Task("mail links to whoever signs in", timedelta(0), partial(_mail_links, settings), commits=False),
+        Task("mail links to whoever asked", timedelta(0), partial(_mail_links, settings), commits=False),
         Task("ask for missed events", poll_every, poll.poll, commits=False),
         Task(
             "ask again what Stripe left unanswered",
@@ -96,12 +97,13 @@ def _read_returned(url: str, now: datetime) -> None:
 
 def _mail_links(settings: Settings, now: datetime) -> None:
     """Looked for in every round, since somebody sits and waits; nothing is locked while nobody does."""
-    waits = signins.is_waiting()
-    db.session.rollback()
-    if waits:
-        with writing():
-            signins.dispatch(settings, now)
-            db.session.commit()
+    for asked in (signins, leaving):
+        waits = asked.is_waiting()
+        db.session.rollback()
+        if waits:
+            with writing():
+                asked.dispatch(settings, now)
+                db.session.commit()
 
 
 def _lapse(settings: Settings, now: datetime) -> int:

@@ -12,8 +12,9 @@ from membership import clock
 from membership.billing import checkout
 from membership.billing.checkout import Outcome
 from membership.db import db
-from membership.domain import donations, fundraisers, leaving, memberships
+from membership.domain import donations, fundraisers, memberships
 from membership.domain.donations import Donation, Schedule
+from membership.domain.leaving import Way
 from membership.domain.memberships import Membership
 from membership.errors import N_, NotFound
 from membership.web import attempts, by_mail, locales, presses, sheets
@@ -23,7 +24,7 @@ from membership.web.standing import Standing
 bp = Blueprint("leave", __name__)
 
 PAUSE_DAYS = 91
-LINK = by_mail.Asking("leave", "leave/ask.html", "leave/sent.html", leaving.ask_to_leave)
+LINK = by_mail.Asking(Way.LEAVE, "leave/ask.html", "leave/sent.html")
 
 
 @bp.get("/leave")

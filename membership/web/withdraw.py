@@ -6,7 +6,8 @@ from flask.typing import ResponseReturnValue
 from membership import clock
 from membership.billing import checkout
 from membership.db import db
-from membership.domain import leaving, memberships, payments
+from membership.domain import memberships, payments
+from membership.domain.leaving import Way
 from membership.domain.memberships import Membership
 from membership.errors import N_, NotFound
 from membership.web import by_mail, presses, sheets
@@ -14,7 +15,7 @@ from membership.web.standing import Standing
 
 bp = Blueprint("withdraw", __name__)
 
-LINK = by_mail.Asking("withdraw", "withdraw/ask.html", "withdraw/sent.html", leaving.ask_to_withdraw)
+LINK = by_mail.Asking(Way.WITHDRAW, "withdraw/ask.html", "withdraw/sent.html")
 
 
 @bp.get("/withdraw")

@@ -357,10 +357,12 @@ def test_pledges_that_never_settled_are_forgotten_after_a_month(fundraiser, at):
 def test_leaving_mails_links_of_running_gifts_and_only_to_their_owner(fundraiser):
     made = pledged(fundraiser, interval=Interval.MONTH)
     standing(made)
-    leaving.ask_to_leave("nobody@example.org", "en", settings=make.settings())
-    assert mails("leave-confirmation") == 0
+    leaving.ask(leaving.Way.LEAVE, "nobody@example.org", locale="en")
+    assert leaving.dispatch(make.settings()) == 0
+    now = clock.now()
     for _ in range(2):
-        leaving.ask_to_leave("ana@example.org", "ka", settings=make.settings())
+        leaving.ask(leaving.Way.LEAVE, "ana@example.org", locale="ka", now=now)
+    assert leaving.dispatch(make.settings()) == 1
     mail = db.session.scalars(select(outbox.Email).where(outbox.Email.template == "leave-confirmation")).one()
     told = vault.unlock(mail.sealed)
     assert told["context"]["links"][0]["url"].endswith(f"/ka/leave/{made.leave_token}")

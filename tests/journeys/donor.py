@@ -8,6 +8,9 @@ from werkzeug.test import Client, TestResponse
 
 from membership import mail
 from membership.billing import inbox
+from membership.db import db
+from membership.domain import leaving
+from tests import make
 from tests.reader import Reader
 
 GOOD = "4242424242424242"
@@ -91,6 +94,8 @@ def settle(stripe: Any, *, rounds: int = 6) -> None:
         stripe.advance(seconds=2)
     while inbox.work():
         pass
+    leaving.dispatch(make.settings())
+    db.session.commit()
     mail.deliver()
 
 

@@ -40,10 +40,12 @@ def ask(client, email):
 
 
 @pytest.mark.parametrize(("email", "more"), [("ana@example.org", 1), ("stranger@example.org", 0)])
-def test_the_same_answer_whether_we_know_the_address(app, link, email, more):
+def test_the_same_answer_whether_we_know_the_address(app, link, stripe, email, more):
     client = app.test_client()
     before = mails()
     answer = ask(client, email)
+    assert mails() == before, "who it is, the worker finds out"
+    settle(stripe)
     assert answer.request.path == "/leave"
     assert "If a membership or a gift runs under this address, a link that stops it is on its way." in text(
         client

@@ -45,6 +45,8 @@ def test_the_same_answer_whether_we_know_the_address(ana, path, said, email, mor
     before = mails()
     assert ask(ana.ours, path, email).request.path == path
     assert said in text(ana.ours)
+    assert mails() == before, "who it is, the worker finds out"
+    settle(ana.stripe)
     assert mails() == before + more
 
 
@@ -80,8 +82,10 @@ def test_withdrawing_by_the_mailed_link(ana, stripe, mailbox):
 
 def test_after_fourteen_days_it_is_said_kindly_and_leaving_offered(ana, stripe):
     stripe.advance(days=15)
+    settle(stripe)
     before = mails()
     ask(ana.ours, "/withdraw", ana.email)
+    settle(stripe)
     assert mails() == before
     assert "The fourteen days are over" in ana.opens(way(ana, "withdraw"))
     assert any(a.get("href") == way(ana) for a in ana.ours.page.iter("a"))

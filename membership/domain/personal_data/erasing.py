@@ -67,6 +67,7 @@ KEPT: Mapping[str, str] = {
     "outbox_emails.recipient_key": "emptied by outbox.forget_recipient",
     "outbox_emails.sealed": "emptied by outbox.forget_recipient, and once it is sent",
     "bounces.email_key": "deleted by outbox.forget_recipient",
+    "links_asked.locked": "deleted when the worker has looked whose it is, within moments",
     "stripe_calls.locked_params": "forgotten when the outcome is known, after a day at the latest",
     "stripe_events.sealed_payload": "forgotten by age",
 }
