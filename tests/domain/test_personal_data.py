@@ -51,7 +51,7 @@ def full(ana, tamar):
     donations.note_reason(given, "Moved to Batumi")
     plan = make.plan()
     member = memberships.grant(
-        ana, plan, kind=Kind.GIFT, until=now.replace(year=now.year + 1), by=tamar, reason="", to="ana@example.org",
+        ana, plan, kind=Kind.GIFT, until=now + timedelta(days=365), by=tamar, reason="", to="ana@example.org",
         name="Ana", settings=make.settings(), now=now,
     )  # fmt: skip
     plans.take_code(make.perk("voucher", kind="code", codes=("CODE-7",)), ana, now=now)
