@@ -128,7 +128,9 @@ def test_a_refund_that_failed_says_so():
     failed = rendered("refund-notice", status="failed").text
     assert "did not take it" in failed
     assert "have given" not in failed
-    assert "bank statement" not in failed
+    transferred = rendered("refund-notice", status="transferred").text
+    assert "by bank transfer instead" in transferred
+    assert "bank statement" not in failed + transferred
 
 
 def test_ways_out_that_lead_nowhere_say_so():

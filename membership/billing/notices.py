@@ -19,11 +19,17 @@ def refund(
     if contact is None or not contact.email:
         return
     status = "sent" if refund.status in SENT else "failed"
+    _queue(payment, refund, contact, status, settings=settings, now=now)
+
+
+def _queue(
+    payment: Payment, refund: Refund, contact: Contact, status: str, *, settings: Settings, now: datetime
+) -> None:
     what, locale = _what(payment, settings)
     outbox.queue(
-        key=f"refund-notice:{refund.stripe_refund_id}:{status}",
+        key=f"refund-notice:{refund.stripe_refund_id or refund.reference}:{status}",
         template="refund-notice",
-        to=contact.email,
+        to=contact.email or "",
         locale=locale,
         context={
             "name": contact.name,
@@ -35,6 +41,14 @@ def refund(
         },
         now=now,
     )
+
+
+def transferred(
+    payment: Payment, refund: Refund, contact: Contact | None, *, settings: Settings, now: datetime
+) -> None:
+    """Queue that what could not go back the way it came was transferred instead."""
+    if contact is not None and contact.email:
+        _queue(payment, refund, contact, "transferred", settings=settings, now=now)
 
 
 def receipt_again(

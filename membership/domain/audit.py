@@ -53,6 +53,7 @@ class Tag(StrEnum):
     REFUND_APPROVED = "refund.approved"
     REFUND_WITHDRAWN = "refund.withdrawn"
     REFUND_REFUSED = "refund.refused"
+    REFUND_TRANSFERRED = "refund.transferred"
     RECEIPT_RESENT = "receipt.resent"
     LINK_RESENT = "link.resent"
     SIGNIN_REFUSED = "signin.refused"

@@ -226,12 +226,14 @@ class MembershipRenewsSoon(TypedDict):
 
 
 class RefundNotice(TypedDict):
-    """`refund-notice`: money went back, or could not. `what` is a fundraiser's title or a plan's name."""
+    """`refund-notice`: money went back, could not, or was transferred instead. `what` is a fundraiser's title or a
+    plan's name.
+    """
 
     name: str | None
     amount: Amount
     what: str
-    status: Literal["sent", "failed"]
+    status: Literal["sent", "failed", "transferred"]
     reference: str
     statement: str
 

@@ -2,7 +2,8 @@
 
 from membership.billing import checkout
 from membership.billing.checkout import Outcome
-from membership.domain import ledger, payments
+from membership.db import db
+from membership.domain import ledger, payments, returns
 from membership.domain.payments import RefundStatus
 from tests import make
 from tests.journeys.donor import control, settle, state
@@ -30,6 +31,27 @@ def test_a_membership_goes_back_in_parts_and_stands_again_when_one_fails(app, st
     assert checkout.refund(payments.ask_refund(paid, EUR("1.67"), by=tamar)) is Outcome.AGREED
     _days_pass(stripe)
     assert (ledger.balance("membership"), ledger.check()) == (0, [])
+
+
+def test_a_membership_whose_refund_failed_is_transferred_from_the_bank(app, stripe):
+    make.the_newsroom()
+    make.plan("friend")
+    mine = Joiner(stripe).joins()
+    (paid,) = payments.payments_of(membership_id=mine.id)
+    tamar = make.person("tamar@example.org")
+    checkout.refund(payments.ask_refund(paid, EUR("5"), by=tamar))
+    _days_pass(stripe)
+    control(stripe, "refund_fail", refund=payments.refunds_of(paid)[0].stripe_refund_id)
+    _days_pass(stripe)
+    (failed,) = payments.refunds_of(paid)
+    returns.by_bank(failed, reference="FT26-1182", by=tamar, settings=make.settings())
+    db.session.commit()
+    _days_pass(stripe)
+    fee = ledger.balance("fees")
+    accounts = [ledger.balance(one) for one in ("membership", "bank", "stripe")]
+    assert accounts == [0, -500, 500 - fee]
+    assert (ledger.balance("stripe"), ledger.check()) == (state(stripe)["balance"], [])
+    assert (payments.remaining(paid), payments.unreturned_refunds()) == (EUR("0"), [])
 
 
 def _days_pass(stripe):

@@ -73,6 +73,8 @@ DESK = {
     "POST /staff/people/<reference>/export": ADMIN,
     "POST /staff/people/<reference>/erase": ADMIN,
     "/staff/payments": ALL,
+    "/staff/refunds": TREASURERS,
+    "POST /staff/refunds/<reference>": TREASURERS,
     "/staff/review": TREASURERS,
     "POST /staff/review/<reference>": TREASURERS,
     "/staff/events": frozenset({Role.TREASURER, Role.AUDITOR, Role.ADMIN}),

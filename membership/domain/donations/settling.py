@@ -266,10 +266,10 @@ def refuse(donation: Donation, *, by: Actor | None = None, now: datetime | None 
 
 
 def book_refund(payment: Payment, refund: Refund, settlement: Settlement) -> None:
-    """Post a refund once its balance transaction is known; "raised" goes back by what Stripe took."""
+    """Post a refund once its balance transaction is known; "raised" goes back by what Stripe, or the bank, took."""
     if payments.book_refund(payment, refund, settlement) and payment.donation_id and not _uncounted(payment):
         donation = lock_donation(payment.donation_id)
-        _raise(donation, f"bt:{settlement.id}", settlement.amount, at=settlement.created)
+        _raise(donation, settlement.source, settlement.amount, at=settlement.created)
 
 
 def undo_refund(

@@ -23,7 +23,13 @@ from membership.domain.payments.arriving import (
     standing,
     unbooked_charges,
 )
-from membership.domain.payments.listing import get_by_reference, paid_by, refunded_of
+from membership.domain.payments.listing import (
+    get_by_reference,
+    paid_by,
+    proposed_refunds,
+    refunded_of,
+    unreturned_refunds,
+)
 from membership.domain.payments.refunds import (
     Refund,
     RefundStatus,
@@ -31,6 +37,7 @@ from membership.domain.payments.refunds import (
     ask_refund,
     book_refund,
     find_refund,
+    is_failed,
     needs_second,
     refund_seen,
     refunded,
@@ -39,6 +46,7 @@ from membership.domain.payments.refunds import (
     remaining,
     unbooked_refunds,
     undo_refund,
+    was_tried,
     withdraw_refund,
 )
 
@@ -58,11 +66,13 @@ __all__ = [
     "find_refund",
     "get_by_reference",
     "get_payment",
+    "is_failed",
     "is_paid_by_another",
     "lock_payment",
     "needs_second",
     "paid_by",
     "payments_of",
+    "proposed_refunds",
     "refund_seen",
     "refunded",
     "refunded_of",
@@ -74,5 +84,7 @@ __all__ = [
     "unbooked_charges",
     "unbooked_refunds",
     "undo_refund",
+    "unreturned_refunds",
+    "was_tried",
     "withdraw_refund",
 ]

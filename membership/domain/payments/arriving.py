@@ -48,7 +48,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A balance transaction: what really moved, in the settlement currency's minor units (net = amount - fee)."""
+    """A balance transaction: what really moved, in the settlement currency's minor units (net = amount - fee).
+
+    Or a transfer of our own: then `account` is bank.
+    """
 
     id: str
     currency: str
@@ -56,6 +59,12 @@ class Settlement:
     fee: int
     net: int
     created: datetime
+    account: str = "stripe"
+
+    @property
+    def source(self) -> str:
+        """What its entry in the ledger is found by."""
+        return f"bt:{self.id}" if self.account == "stripe" else f"{self.account}:{self.id}"
 
 
 class Payment(Base):
@@ -260,9 +269,9 @@ def standing(payment: Payment) -> dict[str, int]:
 
 
 def settled_standing(payment: Payment) -> int:
-    """The gross at Stripe less booked refunds, in the settlement currency's minor units."""
-    entries = ledger.entries_of(payment.subject)
-    back = sum(ledger.postings_of(e).get("stripe", 0) for e in entries if e.kind.startswith("refund"))
+    """The gross at Stripe less booked refunds, however they went, in the settlement currency's minor units."""
+    moved = [ledger.postings_of(e) for e in ledger.entries_of(payment.subject) if e.kind.startswith("refund")]
+    back = sum(one.get("stripe", 0) + one.get("bank", 0) for one in moved)
     return (payment.settled_minor or 0) + back
 
 

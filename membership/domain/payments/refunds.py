@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, func, select
+from sqlalchemy import BigInteger, ForeignKey, Index, func, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock
@@ -46,12 +46,19 @@ COUNTED = (
     RefundStatus.REQUIRES_ACTION,
     RefundStatus.SUCCEEDED,
 )
+PROPOSED = "status = 'proposed'"
+FAILED = "(status = 'failed' OR status = 'canceled' AND stripe_refund_id IS NOT NULL)"
+"""What came to nothing at Stripe; a proposal that was taken back was never asked for there."""
 
 
 class Refund(Base):
     """One refund, asked for by us or made in Stripe's dashboard."""
 
     __tablename__ = "refunds"
+    __table_args__ = (
+        Index("ix_refunds_proposed", "id", sqlite_where=text(PROPOSED), postgresql_where=text(PROPOSED)),
+        Index("ix_refunds_failed", "id", sqlite_where=text(FAILED), postgresql_where=text(FAILED)),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     reference: Mapped[str] = mapped_column(unique=True)
@@ -67,6 +74,12 @@ class Refund(Base):
     booked_as: Mapped[str | None]
     """The balance transaction that posted it; `undone_as` the one that took it back when it failed."""
     undone_as: Mapped[str | None]
+    instead_of_id: Mapped[int | None] = mapped_column(ForeignKey("refunds.id"))
+    """The one that failed and that this one makes good."""
+    bank_reference: Mapped[str | None]
+    """What tells the transfer that returned it, where Stripe could not."""
+    bank_minor: Mapped[int | None] = mapped_column(BigInteger)
+    """What left the bank account for it, in the settlement currency."""
 
 
 def book_refund(payment: Payment, refund: Refund, settlement: Settlement) -> bool:
@@ -75,8 +88,7 @@ def book_refund(payment: Payment, refund: Refund, settlement: Settlement) -> boo
     What the shares never had (the lost fee) and what the exchange rate changed go to accounts of their own.
     Returns whether this call posted.
     """
-    source = f"bt:{settlement.id}"
-    if ledger.find_entry(source) is not None:
+    if ledger.find_entry(settlement.source) is not None:
         return False
     gone = _refunded_before(payment, refund) + refund.amount_minor
     credits_, debits = recorded(payment)
@@ -85,13 +97,13 @@ def book_refund(payment: Payment, refund: Refund, settlement: Settlement) -> boo
     settled = _part(payment.settled_minor or 0, gone, payment.amount_minor)
     expected = settled - _part(payment.settled_minor or 0, gone - refund.amount_minor, payment.amount_minor)
     postings = {
-        "stripe": settlement.net,
+        settlement.account: settlement.net,
         "exchange": -settlement.amount - expected,
         "lost-fees": expected - share_part + settlement.fee,
         **back,
     }
     refund.booked_as = settlement.id
-    post(source, "refund", settlement, postings, payment)
+    post(settlement.source, "refund", settlement, postings, payment)
     return True
 
 
@@ -120,6 +132,16 @@ def _refunded_before(payment: Payment, refund: Refund) -> int:
         Refund.undone_as.is_(None),
     )
     return int(db.session.scalar(booked) or 0)
+
+
+def is_failed(refund: Refund) -> bool:
+    """Whether it came to nothing at Stripe."""
+    return refund.status in (RefundStatus.FAILED, RefundStatus.CANCELED) and was_tried(refund)
+
+
+def was_tried(refund: Refund) -> bool:
+    """Whether it still stands or was asked of Stripe: not a proposal that was taken back."""
+    return refund.status is not RefundStatus.CANCELED or refund.stripe_refund_id is not None
 
 
 def unbooked_refunds(before: datetime) -> list[str]:
@@ -168,12 +190,13 @@ def ask_refund(
     by: Actor | None = None,
     needs_second: bool = False,
     reference: str | None = None,
+    instead_of: Refund | None = None,
     now: datetime | None = None,
 ) -> Refund:
     """Record that money shall go back, before Stripe is asked; never more than what remains.
 
     `needs_second`: it is only proposed and what it takes is kept aside until another person agrees. `reference`: of
-    one pressing of the button; the same one again gives the same refund.
+    one pressing of the button; the same one again gives the same refund. `instead_of`: one that failed.
     """
     db.session.refresh(payment, with_for_update=True)
     if reference and (known := find_refund(reference)) is not None:
@@ -190,6 +213,7 @@ def ask_refund(
         reason=reason,
         asked_by_id=by.id if by else None,
         asked_at=now or clock.now(),
+        instead_of_id=instead_of.id if instead_of else None,
     )
     db.session.add(refund)
     db.session.flush()

@@ -25,6 +25,7 @@ TOLD_ELSEWHERE = (
     Tag.PERSON_REVEALED,
     Tag.PAYMENT_REFUNDED,
     Tag.REFUND_PROPOSED,
+    Tag.REFUND_TRANSFERRED,
 )
 """Records of what stands in the line by itself, or is counted beside it."""
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, null, or_, select, text
+from sqlalchemy import ColumnElement, TextClause, and_, exists, func, null, or_, select, text
 from sqlalchemy.engine import Row
-from sqlalchemy.orm import aliased
 
 from membership.db import db
 from membership.domain.corrections import Correction, CorrectionStatus
@@ -19,7 +18,7 @@ from membership.domain.donations import Donation, Review
 from membership.domain.memberships import Membership, MembershipStatus
 from membership.domain.memberships.joining import LIVE
 from membership.domain.outbox import Email
-from membership.domain.payments import Payment, Refund, RefundStatus
+from membership.domain.payments import Payment, Refund, listing
 from membership.domain.payments.refunds import COUNTED
 from membership.domain.people import Given, Person, Standing
 from membership.domain.plans import Perk, PerkCode, PerkKind, Plan, PlanPerk, PlanStatus
@@ -98,45 +97,24 @@ def held() -> int:
     return int(db.session.scalar(select(func.count()).select_from(waiting.subquery())) or 0)
 
 
-def _proposed(_now: datetime) -> Asked:
+def _refunds(*which: TextClause | ColumnElement[bool]) -> Asked:
     asked = select(
         Payment.person_id, Refund.amount_minor, Payment.currency, Refund.asked_at, Payment.reference
     )
-    return (
-        asked.join(Payment, Payment.id == Refund.payment_id)
-        .where(Refund.status == RefundStatus.PROPOSED)
-        .order_by(Refund.id)
-    )
+    return asked.join(Payment, Payment.id == Refund.payment_id).where(*which).order_by(Refund.id)
+
+
+def _proposed(_now: datetime) -> Asked:
+    return _refunds(listing.IS_PROPOSED)
 
 
 def _unreturned(_now: datetime) -> Asked:
-    """Money that was to go back and did not, unless as much was tried again later: that speaks for itself."""
-    later, back = aliased(Refund), aliased(Refund)
-    tried = _sum_of(later).where(later.id > Refund.id, _was_tried(later)).scalar_subquery()
-    gone = _sum_of(back).where(back.status.in_(COUNTED)).scalar_subquery()
-    asked = select(
-        Payment.person_id, Refund.amount_minor, Payment.currency, Refund.asked_at, Payment.reference
-    )
-    return (
-        asked.join(Payment, Payment.id == Refund.payment_id)
-        .where(Refund.status.in_((RefundStatus.FAILED, RefundStatus.CANCELED)), _was_tried(Refund))
-        .where(tried < Refund.amount_minor, gone < Payment.amount_minor)
-        .order_by(Refund.id)
-    )
-
-
-def _sum_of(refund: type[Refund]) -> Asked:
-    return select(func.coalesce(func.sum(refund.amount_minor), 0)).where(refund.payment_id == Payment.id)
-
-
-def _was_tried(refund: type[Refund]) -> ColumnElement[bool]:
-    """A proposal that was taken back never came to Stripe."""
-    return or_(refund.status != RefundStatus.CANCELED, refund.stripe_refund_id.is_not(None))
+    return _refunds(*listing.is_unreturned())
 
 
 def _apart(_now: datetime) -> Asked:
     asked = select(Payment.person_id, Payment.amount_minor, Payment.currency, Payment.paid_at, Payment.apart)
-    gone = _sum_of(Refund).where(Refund.status.in_(COUNTED)).scalar_subquery()
+    gone = listing.sum_of(Refund).where(Refund.status.in_(COUNTED)).scalar_subquery()
     return asked.where(Payment.apart.is_not(None), gone < Payment.amount_minor).order_by(Payment.id.desc())
 
 

@@ -11,6 +11,7 @@ from membership.db import db
 from membership.domain import donations, fundraisers, memberships, newsroom, payments, plans
 from membership.domain.payments import Payment
 from membership.errors import N_, Conflict
+from membership.money import Money
 from membership.web import brakes, locales, presses, sheets, view
 from membership.web.account import mine
 
@@ -83,7 +84,11 @@ def _receipt_page(
         status,
         payment=found,
         what=Subjects([found]).of(found),
-        refunds=payments.refunds_of(found),
+        refunds=[
+            (one, Money(one.amount_minor, found.currency))
+            for one in payments.refunds_of(found)
+            if payments.was_tried(one)
+        ],
         refunded=payments.refunded(found),
         name=contact.name if contact else None,
         host=host.donee if host else settings.newsroom_name,

@@ -2,10 +2,11 @@
 
 from wtforms import Form
 
-from membership.web.forms.fields import ChoiceField, TextField
+from membership.web.forms.fields import ChoiceField, MoneyField, TextField
 
 FORMATS = ("csv", "xlsx")
 DECISIONS = ("accept", "refund")
+REFUNDS = ("approve", "withdraw", "again", "bank")
 
 
 class FindForm(Form):
@@ -35,4 +36,20 @@ class ReviewForm(Form):
     def validate(self, extra_validators: None = None) -> bool:
         """Only the two buttons of the page."""
         self.action.choices = DECISIONS
+        return super().validate(extra_validators)
+
+
+class SettleForm(Form):
+    """What becomes of a refund that waits. `note` and `left` tell a transfer: its reference, and what left the bank."""
+
+    action = ChoiceField()
+    note = TextField(most=120)
+    left = MoneyField(most=40)
+    code = TextField(most=40)
+
+    currency: str = "EUR"
+
+    def validate(self, extra_validators: None = None) -> bool:
+        """Only the buttons of the page."""
+        self.action.choices = REFUNDS
         return super().validate(extra_validators)

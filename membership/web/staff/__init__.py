@@ -26,11 +26,12 @@ from membership.web.staff import (  # noqa: E402 - they hang their pages on `bp`
     home,
     payments,
     people,
+    refunds,
     review,
     search,
     setup,
 )
 from membership.web.staff.person import contact, data, members, money, page  # noqa: E402 - as they do
 
-PAGES = (audit, events, export, home, payments, people, review, search, setup)
+PAGES = (audit, events, export, home, payments, people, refunds, review, search, setup)
 ONE_PERSON = (contact, data, members, money, page)

@@ -1,5 +1,7 @@
 """The desk itself: what needs a person today, and how it stands."""
 
+from typing import Any
+
 from flask import Response, url_for
 from flask_babel import gettext
 from flask_login import current_user
@@ -46,17 +48,30 @@ def _stuck() -> list[Matter]:
     return [Matter(kind, len(lines), lines[:FIRST]) for kind, lines in found.items() if lines]
 
 
+LISTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "held": ("staff.review", {}),
+    "refund": ("staff.refunds", {}),
+    "unreturned": ("staff.refunds", {}),
+    "apart": ("staff.payments", {"state": "apart"}),
+    "late": ("staff.people", {"status": "past_due"}),
+    "bounced": ("staff.people", {"mail": "bounced"}),
+    "mail": ("staff.events", {}),
+    "object": ("staff.events", {}),
+    "call": ("staff.events", {}),
+}
+"""Matters that have a page of their own."""
+
+
 def _way(matter: Matter) -> tuple[str, str]:
     """Where something is done about it: an address, and what its button says. The address may be empty."""
-    if matter.kind == "held":
-        return url_for("staff.review"), gettext("Review")
-    if matter.kind == "apart":
-        return url_for("staff.payments", state="apart"), gettext("Look at them")
-    if matter.kind == "late":
-        return url_for("staff.people", status="past_due"), gettext("Look at them")
-    if matter.kind == "bounced":
-        return url_for("staff.people", mail="bounced"), gettext("Look at them")
-    if matter.kind in ("mail", "object", "call"):
-        return url_for("staff.events"), gettext("Look")
+    if matter.kind in LISTS:
+        endpoint, asked = LISTS[matter.kind]
+        return url_for(endpoint, **asked), _button(endpoint)
     first = matter.first[0].who
     return (frame.path_of(first.reference) if first else ""), gettext("Open the first")
+
+
+def _button(endpoint: str) -> str:
+    if endpoint == "staff.review":
+        return gettext("Review")
+    return gettext("Look") if endpoint == "staff.events" else gettext("Look at them")

@@ -178,7 +178,11 @@ def what_for(paid: Any, shown: Names) -> str:
 def _refund(fact: Fact, _shown: Names, staff: dict[int, Named]) -> Line:
     refund, payment = fact.row
     amount = view.money(Money(refund.amount_minor, payment.currency))
-    said = ", ".join(part for part in (gettext(REFUNDS[refund.status]), _plain_reason(refund.reason)) if part)
+    if refund.bank_reference and refund.status is RefundStatus.SUCCEEDED:
+        stands = gettext("returned by bank transfer: %(reference)s", reference=refund.bank_reference)
+    else:
+        stands = gettext(REFUNDS[refund.status])
+    said = ", ".join(part for part in (stands, plain_reason(refund.reason)) if part)
     tone = "bad" if refund.status is RefundStatus.FAILED else "rest"
     return Line(
         fact.at,
@@ -198,7 +202,7 @@ OURS = {
 }
 
 
-def _plain_reason(reason: str) -> str:
+def plain_reason(reason: str) -> str:
     """Words that our own verbs leave are said in the reader's language; what staff wrote stays as it is."""
     if reason in OURS:
         return gettext(OURS[reason]) if OURS[reason] else ""

@@ -1,6 +1,5 @@
 """Money that goes back, and gifts that stop."""
 
-from datetime import datetime
 from typing import Any
 
 from flask.typing import ResponseReturnValue
@@ -8,18 +7,15 @@ from flask_babel import gettext
 
 from membership import clock
 from membership.billing import checkout, inbox
-from membership.billing.checkout import Outcome
 from membership.domain import audit, payments, personal_data
 from membership.domain.donations import Donation
-from membership.domain.payments import Payment, Refund
 from membership.domain.people import Person
 from membership.domain.personal_data import Paid
 from membership.domain.roles import Ability
 from membership.errors import N_, Conflict, DomainError
-from membership.money import Money
 from membership.web import view
 from membership.web.attempts import Attempt
-from membership.web.staff import access, bp
+from membership.web.staff import access, bp, refunds
 from membership.web.staff.access import allowed
 from membership.web.staff.person.press import Foreign, own, press
 
@@ -82,19 +78,7 @@ def _refund(person: Person, form: Any, attempt: Attempt) -> str:
             "The refund of %(amount)s is proposed. Somebody else who may refund must agree to it.",
             amount=view.money(amount),
         )
-    return _send(refund, payment, now)
-
-
-def _send(refund: Refund, payment: Payment, now: datetime) -> str:
-    """Ask Stripe, look at the answer at once, and say how it stands."""
-    charge, amount = payment.stripe_charge_id, Money(refund.amount_minor, payment.currency)
-    outcome = checkout.refund(refund, now=now)
-    if outcome is Outcome.REFUSED:
-        return gettext("Stripe will not refund this payment: it is disputed, or was refunded there already.")
-    if outcome is Outcome.WAITING:
-        return gettext("Stripe has not answered yet. The refund is noted, and the worker asks again.")
-    inbox.look_at([("charge", charge)])
-    return gettext("%(amount)s goes back: Stripe has agreed.", amount=view.money(amount))
+    return refunds.send(refund, payment)
 
 
 def _note_refused(_person: Person, form: Any, error: DomainError) -> None:
@@ -116,12 +100,7 @@ def _note_refused(_person: Person, form: Any, error: DomainError) -> None:
 def _decide(person: Person, form: Any, _attempt: Attempt) -> str:
     theirs = {refund.reference: paid for paid in personal_data.payments_of(person) for refund in paid.refunds}
     refund = own([refund for paid in theirs.values() for refund in paid.refunds], form.of.data)
-    payment, now = theirs[refund.reference].payment, clock.now()
-    if form.action.data == "withdraw":
-        payments.withdraw_refund(refund, by=access.person(), now=now)
-        return gettext("The proposal is taken back: nothing was refunded.")
-    payments.approve_refund(refund, by=access.person(), now=now)
-    return _send(refund, payment, now)
+    return refunds.decide(refund, theirs[refund.reference].payment, form.action.data)
 
 
 def _stop(person: Person, form: Any, _attempt: Attempt) -> str:

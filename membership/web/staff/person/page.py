@@ -29,6 +29,7 @@ from membership.domain.payments import Refund, RefundStatus
 from membership.domain.people import Person
 from membership.domain.personal_data import Holding, Paid, Similar, Verdict
 from membership.domain.roles import Ability
+from membership.money import Money
 from membership.web import attempts, locales, sheets, view
 from membership.web.forms import person as forms
 from membership.web.staff import access, bp, words
@@ -192,6 +193,18 @@ class Shown:
             for refund in paid.refunds
             if refund.status is RefundStatus.PROPOSED
         ]
+
+    @cached_property
+    def unreturned(self) -> list[tuple[Money, datetime]]:
+        """Refunds that failed and whose money is here still: how much, and since when."""
+        return [
+            (Money(refund.amount_minor, payment.currency), refund.asked_at)
+            for refund, payment in payments.unreturned_refunds(person_id=self.person.id)
+        ]
+
+    def reason(self, refund: Refund) -> str:
+        """Why it was asked for, in words."""
+        return line.plain_reason(refund.reason)
 
     @cached_property
     def correction(self) -> corrections.Correction | None:

@@ -1,0 +1,123 @@
+"""Refunds that wait at the desk: failed ones made good, by a transfer or at Stripe, and a second person's word."""
+
+import pytest
+
+from membership.billing import checkout
+from membership.db import db
+from membership.domain import donations, ledger, payments, people
+from membership.domain.outbox import Email
+from membership.domain.payments import RefundStatus
+from tests import make, signed_in
+from tests.journeys.donor import Donor, control, settle, state
+from tests.make import EUR
+from tests.web.visitor import beside, text
+
+PAGE = "/staff/refunds"
+
+
+def fails(stripe, paid):
+    """€5 shall go back, Stripe agrees, and days later the card turns out to be closed: that refund."""
+    checkout.refund(payments.ask_refund(paid, EUR("5")))
+    settle(stripe)
+    stripe.advance(days=1)
+    settle(stripe)
+    control(stripe, "refund_fail", refund=payments.refunds_of(paid)[-1].stripe_refund_id)
+    settle(stripe)
+    db.session.expire_all()
+    return payments.refunds_of(paid)[-1]
+
+
+@pytest.fixture
+def paid(app, stripe):
+    """Ana's gift of €20."""
+    make.fundraiser()
+    Donor(app, stripe).gives()
+    settle(stripe)
+    stripe.advance(days=1)
+    settle(stripe)
+    (payment,) = db.session.query(payments.Payment)
+    return payment
+
+
+def settles(client, refund, action, **fields):
+    """Press a button of the page as it is now."""
+    assert client.get(PAGE).status_code == 200
+    told = {"csrf_token": client.field("csrf_token"), "action": action}
+    return client.post(f"{PAGE}/{refund.reference}", data=told | fields)
+
+
+def test_a_transfer_settles_what_failed_and_everybody_sees_it(app, stripe, client, paid):
+    refund = fails(stripe, paid)
+    giver = people.person_of(paid.person_id)
+    signed_in.as_staff(client, "treasurer")
+    client.get("/staff/")
+    assert "One refund failed and the money is still here" in text(client)
+    client.get(f"/staff/people/{giver.reference}")
+    assert "A refund failed, and the money is here still" in text(client)
+    assert settles(client, refund, "bank").status_code == 422
+    assert "what tells the transfer" in beside(client, "note")
+    assert settles(client, refund, "bank", note="FT26-1182, ana@example.org").status_code == 422
+    assert "leave e-mail addresses out" in text(client)
+    assert ledger.balance("bank") == 0
+    assert settles(client, refund, "bank", note="FT26-1182").status_code == 303
+    client.get(PAGE)
+    assert "€5 counts as returned by bank. Whoever paid is told. No refund waits" in text(client)
+    client.get("/staff/")
+    assert "Nothing needs a person today" in text(client)
+    client.get(f"/staff/people/{giver.reference}")
+    assert "returned by bank transfer: FT26-1182" in text(client)
+    assert "A refund failed, and the money is here still" not in text(client)
+    told = [mail.dedupe_key.rpartition(":")[2] for mail in db.session.query(Email).order_by(Email.queued_at)]
+    assert told[-3:] == ["sent", "failed", "transferred"]
+    assert (ledger.balance("bank"), ledger.balance("stripe")) == (-500, state(stripe)["balance"])
+    reader = app.test_client()
+    signed_in.as_member(reader, giver)
+    reader.get(f"/account/receipts/{paid.reference}")
+    assert "€5 did not arrive Given back on" in text(reader)
+    assert "€5 by bank transfer" in text(reader)
+    assert "we look at it" not in text(reader)
+    assert settles(client, refund, "bank", note="FT26-1183").status_code == 409
+    assert "dealt with this refund already" in text(client)
+
+
+def test_another_try_at_stripe_settles_it_or_stands_there_itself(stripe, client, paid):
+    first = fails(stripe, paid)
+    me = signed_in.as_staff(client, "treasurer")
+    signed_in.forget_confirmation(client, me)
+    assert settles(client, first, "again", code="000000").status_code == 422
+    (wrong,) = [e for e in client.page.iter("input") if e.get("aria-invalid") == "true"]
+    assert wrong.get("id") == f"code-again-{first.id}"
+    assert settles(client, first, "again", code=signed_in.code()).status_code == 303
+    settle(stripe)
+    db.session.expire_all()
+    second = payments.refunds_of(paid)[-1]
+    assert (second.status, second.instead_of_id) == (RefundStatus.SUCCEEDED, first.id)
+    assert state(stripe)["refunded"] == 500
+    client.get(PAGE)
+    assert "No refund waits for anybody" in text(client)
+    stripe.advance(days=1)
+    settle(stripe)
+    control(stripe, "refund_fail", refund=second.stripe_refund_id)
+    settle(stripe)
+    assert [one.id for one, _ in payments.unreturned_refunds()] == [second.id]
+
+
+@pytest.mark.settings(REVIEW_ABOVE="EUR:4,USD:4,GBP:4,GEL:4")
+def test_a_transfer_above_the_limit_waits_for_somebody_else(app, stripe, client, paid):
+    donations.accept(donations.gift_of(paid.donation_id))
+    refund = fails(stripe, paid)
+    signed_in.as_staff(client, "treasurer")
+    assert settles(client, refund, "bank", note="FT26-1182").status_code == 303
+    made = payments.refunds_of(paid)[-1]
+    client.get(PAGE)
+    assert "it is noted, and counts once somebody else agrees" in text(client)
+    assert "You proposed it" in text(client)
+    assert settles(client, made, "approve").status_code == 403
+    assert ledger.balance("bank") == 0
+    other = app.test_client()
+    signed_in.as_staff(other, "admin")
+    other.get(PAGE)
+    assert "Returned by bank transfer: FT26-1182" in text(other)
+    assert settles(other, made, "approve").status_code == 303
+    assert ledger.balance("bank") == -500
+    assert payments.remaining(paid) == EUR("15")
