@@ -124,7 +124,12 @@ def _text(key: bytes) -> str:
 
 def seal(data: dict[str, Any]) -> bytes:
     """Seal for the holder of the private key."""
-    return bytes(_opened().seal.encrypt(_packed(data)))
+    return seal_text(_text_of(data))
+
+
+def seal_text(text: bytes) -> bytes:
+    """Seal an object that is JSON already, as it stands."""
+    return bytes(_opened().seal.encrypt(_padded(text)))
 
 
 def open_sealed(blob: bytes) -> dict[str, Any]:
@@ -142,7 +147,7 @@ def open_sealed(blob: bytes) -> dict[str, Any]:
 
 def lock(data: dict[str, Any]) -> bytes:
     """Lock with the first outbox key."""
-    return bytes(_opened().locks[0].encrypt(_packed(data)))
+    return bytes(_opened().locks[0].encrypt(_padded(_text_of(data))))
 
 
 def unlock(blob: bytes) -> dict[str, Any]:
@@ -155,9 +160,12 @@ def unlock(blob: bytes) -> dict[str, Any]:
     raise WrongKey(N_("None of the keys in OUTBOX_KEY opens this, or it is damaged."))
 
 
-def _packed(data: dict[str, Any]) -> bytes:
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return bytes(sodium_pad(text.encode(), _BLOCK))
+def _text_of(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _padded(text: bytes) -> bytes:
+    return bytes(sodium_pad(text, _BLOCK))
 
 
 def _unpacked(padded: bytes) -> dict[str, Any]:

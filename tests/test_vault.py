@@ -39,6 +39,13 @@ def test_what_was_sealed_and_locked_opens_again():
     assert vault.unlock(vault.lock(NINO)) == NINO
 
 
+def test_text_is_sealed_as_it_stands():
+    assert vault.open_sealed(vault.seal_text(b'{"name": "\\ud800", "of": [1, 2.50]}')) == {
+        "name": "\ud800",
+        "of": [1, 2.5],
+    }
+
+
 def test_a_box_says_nothing_of_what_it_holds():
     assert vault.seal(NINO) != vault.seal(NINO)
     for box in (vault.seal, vault.lock):

@@ -117,7 +117,7 @@ def receive(body: bytes, signature: str | None, *, now: datetime | None = None) 
     try:
         verify(body, signature, settings.stripe_webhook_secrets)
         event = facts.event(json.loads(body, parse_constant=_no_number))
-        payload = vault.seal(dict(event.plain))
+        payload = vault.seal_text(body)
     except (BadSignature, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return 400
     if event.livemode != settings.is_live or event.account:

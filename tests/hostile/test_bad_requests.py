@@ -137,6 +137,8 @@ NONSENSE = {
     "an id that is none": '{"id":"evt_2","type":"t","created":1,"livemode":false,"data":{"object":{"id":{"a":1},"object":"charge"}}}',
     "half a letter": '{"id":"evt_\\ud800","type":"t","created":1,"livemode":false,"data":{"object":{"id":"ch_1","object":"charge"}}}',
     "not a number": '{"id":"evt_3","type":"t","created":1,"livemode":false,"data":{"object":{"id":"ch_1","object":"charge","x":NaN}}}',
+    "a hole in a word": '{"id":"evt_4","type":"t\\u0000","created":1,"livemode":false,"data":{"object":{"id":"ch_1","object":"charge"}}}',
+    "half a letter in a word": '{"id":"evt_5","type":"t","created":1,"livemode":false,"api_version":"\\ud800","data":{"object":{"id":"ch_1","object":"charge"}}}',
     "nothing at all": '{"id":"evt_\\u0000","type":"t","created":1,"livemode":false,"data":{"object":{"id":"ch_\\u0000","object":"charge"}}}',
 }  # fmt: skip
 

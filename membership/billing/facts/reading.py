@@ -247,14 +247,18 @@ def event(plain: Plain) -> EventFacts:
         raise ValueError("an id of another shape")
     if not 0 <= plain["created"] < 2**40:
         raise ValueError("a time that is none")
+    kind, object_type = str(plain["type"]), str(changed["object"])
+    account, api_version = plain.get("account") or "", plain.get("api_version")
+    if not "".join((kind, object_type, account, api_version or "")).isprintable():
+        raise ValueError("half a letter or a NUL, which no database takes")
     return EventFacts(
         id=plain["id"],
-        type=str(plain["type"]),
-        object_type=str(changed["object"]),
+        type=kind,
+        object_type=object_type,
         object_id=changed.get("id"),
         created=int(plain["created"]),
         livemode=bool(plain["livemode"]),
-        account=plain.get("account") or "",
-        api_version=plain.get("api_version"),
+        account=account,
+        api_version=api_version,
         plain=plain,
     )
