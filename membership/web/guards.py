@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, abort, current_app, request
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 
 from membership.config import Settings
 from membership.db import writing
@@ -62,6 +62,12 @@ NOBODY = Guard("no-store")  # addresses that lead nowhere
 
 class Session(SecureCookieSessionInterface):
     """Signed cookies, and none at all on pages that are the same for everybody."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Whoever brings no cookie at all costs no key: Stripe, and most readers of a shared page."""
+        return (
+            super().open_session(app, request) if "HTTP_COOKIE" in request.environ else self.session_class()
+        )
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Cookie-free pages get neither a cookie nor `Vary: Cookie`, whatever has looked at the session.
