@@ -195,7 +195,9 @@ class PaymentFailed(TypedDict):
 
 
 class MembershipEnded(TypedDict):
-    """`membership-ended`: nothing more is charged; `refunded` is what was given back with it."""
+    """`membership-ended`: nothing more is charged; `refunded` is what was given back with it, `waits` what will be once
+    a second person has looked at it.
+    """
 
     name: str | None
     plan: str
@@ -203,6 +205,7 @@ class MembershipEnded(TypedDict):
     reason: Literal["member", "withdrawn", "failed", "double", "staff", "over"]
     join_url: str | None
     refunded: Amount | None
+    waits: NotRequired[Amount | None]
 
 
 class MembershipLeaving(TypedDict):

@@ -9,6 +9,7 @@ from membership.domain.outbox import Email
 from membership.domain.payments import RefundStatus
 from tests import make, signed_in
 from tests.journeys.donor import Donor, control, settle, state
+from tests.journeys.joiner import Joiner
 from tests.make import EUR
 from tests.web.visitor import beside, text
 
@@ -121,3 +122,30 @@ def test_a_transfer_above_the_limit_waits_for_somebody_else(app, stripe, client,
     assert settles(other, made, "approve").status_code == 303
     assert ledger.balance("bank") == -500
     assert payments.remaining(paid) == EUR("15")
+
+
+@pytest.mark.settings(REVIEW_ABOVE="EUR:4,USD:4,GBP:4,GEL:4")
+def test_ending_a_dear_second_membership_leaves_its_refund_to_somebody_else(app, stripe, client):
+    make.the_newsroom()
+    make.plan("friend")
+    Joiner(stripe).joins()
+    double = Joiner(stripe).joins()
+    page = f"/staff/people/{people.person_of(double.person_id).reference}"
+    signed_in.as_staff(client, "treasurer")
+    client.get(f"{page}?do=double&of={double.reference}")
+    assert "Its refund is above the review limit" in text(client)
+    assert "Nothing more is charged meanwhile" in text(client)
+    hidden = {name: client.field(name) for name in ("csrf_token", "attempt")}
+    assert client.post(f"{page}/double", data=hidden | {"of": double.reference}).status_code == 303
+    settle(stripe)
+    client.get(page)
+    assert "ended, and nothing more is charged" in text(client)
+    assert "You proposed it, so somebody else must agree" in text(client)
+    assert (state(stripe)["subscriptions_live"], state(stripe)["refunded"]) == (1, 0)
+    other = app.test_client()
+    signed_in.as_staff(other, "admin")
+    other.get(PAGE)
+    assert "A second membership that has ended: nothing more is charged for it." in text(other)
+    ((refund, _),) = payments.proposed_refunds()
+    assert settles(other, refund, "approve").status_code == 303
+    assert state(stripe)["refunded"] == 500

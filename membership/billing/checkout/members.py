@@ -134,7 +134,11 @@ def withdraw(membership: Membership, *, now: datetime | None = None) -> Outcome:
 
 
 def end_double(membership: Membership, *, by: Person | None = None, now: datetime | None = None) -> Outcome:
-    """A second membership of one address that nobody kept: it ends at once and all that was paid goes back."""
+    """A second membership of one address that nobody kept: it ends at once and all that was paid goes back.
+
+    Nothing more is charged, whatever it cost; above the review limit the refund is proposed and waits for a second
+    person.
+    """
     now = now or clock.now()
     with writing():
         membership = _begin(membership)
@@ -175,15 +179,36 @@ def _give_back(
         membership.withdrawn_at = now
     _record(tag, membership, who=who, by=ended_by, now=now)
     paid = payments.payments_of(membership_id=membership.id)
-    keys = [key for payment in paid for key in note_give_back(payment, ended_by, now=now)]
+    second = _needs_second(ended_by, paid)
+    keys = [
+        key
+        for payment in paid
+        for key in note_give_back(payment, ended_by, by=who, needs_second=second, now=now)
+    ]
     outcome = _end(membership, now)
     told = [asking.send(key, now) for key in keys]
     # it ends all the same: a refund that Stripe will not make stands at the desk
     return Outcome.WAITING if {Outcome.WAITING, Outcome.REFUSED} & set(told) else outcome
 
 
-def note_give_back(payment: payments.Payment, reason: str, *, now: datetime) -> list[str]:
-    """Record that all that is left of a payment goes back; the key of the call. Proposals that wait give way."""
+def _needs_second(ended_by: str | None, paid: list[payments.Payment]) -> bool:
+    """Whoever withdraws has a right to their money; what was one membership too many is a refund like any other."""
+    settings = account.here().settings
+    return ended_by == "double" and payments.all_needs_second(paid, settings=settings)
+
+
+def note_give_back(
+    payment: payments.Payment,
+    reason: str,
+    *,
+    by: Person | None = None,
+    needs_second: bool = False,
+    now: datetime,
+) -> list[str]:
+    """Record that all that is left of a payment goes back; the key of the call. Proposals that wait give way.
+
+    `needs_second`: it is only proposed, and nothing is asked of Stripe yet.
+    """
     if payment.status is not PaymentStatus.SUCCEEDED:
         return []
     for refund in payments.refunds_of(payment):
@@ -192,13 +217,14 @@ def note_give_back(payment: payments.Payment, reason: str, *, now: datetime) -> 
     left = payment.amount - payments.refunded(payment)
     if not left.minor:
         return []
-    asked = payments.ask_refund(payment, left, reason=reason, now=now)
-    return [asking.note_refund(asked, now=now)]
+    asked = payments.ask_refund(payment, left, reason=reason, by=by, needs_second=needs_second, now=now)
+    return [] if needs_second else [asking.note_refund(asked, now=now)]
 
 
 def note_unwanted(membership: Membership, payment: payments.Payment, *, now: datetime) -> None:
     """Money came in for what was given back meanwhile: record that it goes back too, and that nothing more is taken."""
-    note_give_back(payment, membership.ended_by or "erased", now=now)
+    second = _needs_second(membership.ended_by, payments.payments_of(membership_id=membership.id))
+    note_give_back(payment, membership.ended_by or "erased", needs_second=second, now=now)
     note_let_go(membership, now=now)
 
 

@@ -3,6 +3,7 @@
 Stripe's subscription is the truth: `follow` makes the row agree with what was fetched, and mails once per fact.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +24,7 @@ from membership.domain.memberships.joining import (
     move,
 )
 from membership.domain.memberships.opening import open_until
+from membership.domain.payments import Payment
 from membership.domain.payments.fetched import ENDED, LATE, Standing
 from membership.money import Money
 
@@ -126,20 +128,21 @@ def mail_end(
             "ended_on": shown.day(ended_at, settings),
             "reason": membership.ended_by,
             "join_url": settings.link(f"/join/{plan.slug}", locale),
-            "refunded": _refunded(membership),
+            "refunded": _going_back(membership, lambda one: payments.refunded(one) - payments.set_aside(one)),
+            "waits": _going_back(membership, payments.set_aside),
         },
         now=now,
     )
 
 
-def _refunded(membership: Membership) -> dict[str, object] | None:
-    """What goes back with the end, where it was withdrawn or was a second one."""
+def _going_back(membership: Membership, of: Callable[[Payment], Money]) -> dict[str, object] | None:
+    """What goes back with the end, or waits to, where it was withdrawn or was a second one."""
     if membership.ended_by not in ("withdrawn", "double") or membership.currency is None:
         return None
     back = Money(0, membership.currency)
     for payment in payments.payments_of(membership_id=membership.id):
         if payment.currency == back.currency:
-            back += payments.refunded(payment)
+            back += of(payment)
     return shown.told(back) if back.minor else None
 
 

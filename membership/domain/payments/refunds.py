@@ -1,6 +1,7 @@
 """Money that went back: a row per refund; what was recorded is reversed in proportion, the rule is never run again."""
 
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -171,6 +172,12 @@ def refunded(payment: Payment) -> Money:
     return Money(int(db.session.scalar(total) or 0), payment.currency)
 
 
+def set_aside(payment: Payment) -> Money:
+    """What of it waits for a second person before it goes back."""
+    waiting = [one for one in refunds_of(payment) if one.status is RefundStatus.PROPOSED]
+    return Money(sum(one.amount_minor for one in waiting), payment.currency)
+
+
 def remaining(payment: Payment) -> Money:
     """What can still be given back: proposals count as given."""
     return payment.amount - refunded(payment)
@@ -180,6 +187,18 @@ def needs_second(payment: Payment, amount: Money, *, settings: Settings) -> bool
     """Whether a second person must agree: above the review limit, alone or with what went back before."""
     limit = settings.review_above.get(payment.currency)
     return limit is None or refunded(payment) + amount > limit
+
+
+def all_needs_second(paid: Iterable[Payment], *, settings: Settings) -> bool:
+    """Whether giving all of these back takes a second person: together above the review limit."""
+    total: dict[str, Money] = {}
+    for payment in paid:
+        if payment.status is PaymentStatus.SUCCEEDED:
+            total[payment.currency] = (
+                total.get(payment.currency, Money.zero(payment.currency)) + payment.amount
+            )
+    limits = {currency: settings.review_above.get(currency) for currency in total}
+    return any(limit is None or total[currency] > limit for currency, limit in limits.items())
 
 
 def ask_refund(

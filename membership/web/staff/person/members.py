@@ -8,7 +8,7 @@ from flask_babel import gettext
 from membership import clock
 from membership.billing import checkout
 from membership.billing.checkout import Outcome
-from membership.domain import audit, memberships, personal_data, plans
+from membership.domain import audit, memberships, payments, personal_data, plans
 from membership.domain.memberships import Kind, Membership
 from membership.domain.people import Person
 from membership.domain.roles import Ability
@@ -146,7 +146,14 @@ def _keep(person: Person, form: KeepForm, _attempt: Attempt) -> str:
 def _end_double(person: Person, form: DoubleForm, _attempt: Attempt) -> str:
     membership, now = _doubled(person, form.of.data or ""), clock.now()
     outcome = checkout.end_double(membership, by=access.person(), now=now)
-    said = gettext("The second membership is ended, and everything paid for it goes back.")
+    paid = payments.payments_of(membership_id=membership.id)
+    if any(payments.set_aside(one) for one in paid):
+        said = gettext(
+            "The second membership is ended, and nothing more is charged. What was paid is above the review limit:"
+            " it goes back when somebody else agrees."
+        )
+    else:
+        said = gettext("The second membership is ended, and everything paid for it goes back.")
     return _told(membership, outcome, said)
 
 

@@ -288,6 +288,11 @@ class Shown:
         """Whether giving back all that remains takes a second person."""
         return payments.needs_second(paid.payment, paid.remains, settings=self.settings)
 
+    def gives_much_back(self, membership: Membership) -> bool:
+        """Whether giving back everything paid for it takes a second person."""
+        paid = [one.payment for one in self.held.payments if one.membership is membership]
+        return payments.all_needs_second(paid, settings=self.settings)
+
     def of(self, reference: str) -> Any:
         """The payment, membership or gift that an act is about."""
         held = self.held
