@@ -89,4 +89,5 @@ MAILS = {
     "email-correction": {
         "masked_new": "n…@e…e.org", "by_newsroom": True, "ripe_on": "2026-03-08", "cancel_url": HERE + "/keep/token",
     },
+    "email-corrected": {"corrected_on": "2026-03-08", "sign_in_url": HERE + "/sign-in"},
 }  # fmt: skip

@@ -154,3 +154,9 @@ def test_a_correction_is_told_to_the_old_address_with_the_way_to_stop_it():
     text = rendered("email-correction").text
     assert "New address: n…@e…e.org\nChanges on: 8 March 2026\n" in text
     assert f"{HERE}/keep/token" in text
+
+
+def test_the_new_address_learns_how_to_sign_in_and_whom_to_tell_if_it_is_wrong():
+    text = rendered("email-corrected").text
+    assert f"Sign in: {HERE}/sign-in" in text
+    assert "/contact" in text.partition("did not ask for this")[2].partition("You get this message")[0]

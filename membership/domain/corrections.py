@@ -1,7 +1,7 @@
 """Correcting somebody's e-mail address: proposed by one of the staff, ripe after 7 days, done by another one.
 
 Whoever reads mail at an address has the account, so a correction is a way to take one: the old address is told and
-can stop it, and no one person can do it alone.
+can stop it, and no one person can do it alone. When it is done, the new address is told, too.
 """
 
 import hashlib
@@ -137,9 +137,16 @@ def _tell_owner(
 
 
 def approve(
-    correction: Correction, *, by: Person, name: str | None = None, now: datetime | None = None
+    correction: Correction,
+    *,
+    by: Person,
+    name: str | None = None,
+    settings: Settings,
+    now: datetime | None = None,
 ) -> str:
-    """Another person agrees, a week later: the person has the new address. Returns it, for Stripe's customers.
+    """Another person agrees, a week later: the person has the new address, and is told so there.
+
+    Returns it, for Stripe's customers.
 
     `name` is what to seal with it where this server cannot open the identity itself.
     """
@@ -162,7 +169,24 @@ def approve(
     _decide(correction, CorrectionStatus.DONE, by, now)
     signins.end_all(person, by=by, now=now)
     _audited(audit.Tag.EMAIL_CORRECTED, person, correction, by, now)
+    _tell_new_address(person, correction, to=email, settings=settings, now=now)
     return email
+
+
+def _tell_new_address(
+    person: Person, correction: Correction, *, to: str, settings: Settings, now: datetime
+) -> None:
+    outbox.queue(
+        key=f"email-corrected:{correction.reference}",
+        template="email-corrected",
+        to=to,
+        locale=person.locale,
+        context={
+            "corrected_on": now.astimezone(settings.timezone).date().isoformat(),
+            "sign_in_url": settings.link("/sign-in", person.locale),
+        },
+        now=now,
+    )
 
 
 def keep(correction: Correction, *, by: Person | None, now: datetime | None = None) -> Correction:

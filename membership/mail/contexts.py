@@ -276,6 +276,13 @@ class EmailCorrection(TypedDict):
     cancel_url: str
 
 
+class EmailCorrected(TypedDict):
+    """`email-corrected`: to the new address, once it has taken the old one's place."""
+
+    corrected_on: str
+    sign_in_url: str
+
+
 CONTEXTS: dict[str, type] = {
     "donation-receipt": DonationReceipt,
     "gift-renews-soon": GiftRenewsSoon,
@@ -296,4 +303,5 @@ CONTEXTS: dict[str, type] = {
     "someone-joined-with-your-address": SomeoneJoined,
     "withdraw-link": WithdrawLink,
     "email-correction": EmailCorrection,
+    "email-corrected": EmailCorrected,
 }

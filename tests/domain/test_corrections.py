@@ -34,6 +34,10 @@ def proposed(ana, tamar, email="nino@example.net"):
     return corrections.propose(ana, email, by=tamar, old_email="ana@example.org", settings=make.settings())
 
 
+def approved(correction, **more):
+    return corrections.approve(correction, settings=make.settings(), **more)
+
+
 def notice():
     (mail,) = db.session.query(Email).filter_by(template="email-correction")
     return vault.unlock(mail.sealed)
@@ -53,25 +57,37 @@ def test_after_a_week_another_person_makes_it_so(ana, tamar, giorgi):
     _session, _token = signins.start(ana, kind=signins.SessionKind.MEMBER)
     correction, later = proposed(ana, tamar), clock.now() + WEEK
     with pytest.raises(Conflict, match="week"):
-        corrections.approve(correction, by=giorgi)
+        approved(correction, by=giorgi)
     with pytest.raises(NotAllowed):
-        corrections.approve(correction, by=tamar, now=later)
-    assert corrections.approve(correction, by=giorgi, now=later) == "nino@example.net"
+        approved(correction, by=tamar, now=later)
+    assert approved(correction, by=giorgi, now=later) == "nino@example.net"
     assert people.find_by_email("nino@example.net") is ana
     assert vault.open_sealed(ana.sealed_identity) == {"email": "nino@example.net", "name": "Ana"}
     assert signins.sessions_of(ana) == []
     assert correction.locked_email is None
     with pytest.raises(Conflict):
-        corrections.approve(correction, by=giorgi, now=later)
+        approved(correction, by=giorgi, now=later)
     tags = [record.tag for record in audit.history_of("person", ana.reference)]
     assert tags == ["session.started", "email.proposed", "sessions.ended", "email.corrected"]
+
+
+def test_the_new_address_is_told_in_its_owners_language_how_to_sign_in(ana, tamar, giorgi):
+    ana.locale = "ka"
+    correction = proposed(ana, tamar)
+    assert db.session.query(Email).filter_by(template="email-corrected").count() == 0
+    approved(correction, by=giorgi, now=clock.now() + WEEK)
+    (mail,) = db.session.query(Email).filter_by(template="email-corrected")
+    told = vault.unlock(mail.sealed)
+    assert (told["to"], mail.locale) == ("nino@example.net", "ka")
+    assert told["context"]["sign_in_url"].endswith("/ka/sign-in")
+    assert "ana@example.org" not in str(told)
 
 
 def test_mails_and_bounces_go_with_the_correction(ana, tamar, giorgi):
     outbox.queue(key="receipt:1", template="donation-receipt", to="ana@example.org", locale="en", context={})
     db.session.add(outbox.Bounce(email_key=ana.email_key, since=clock.now(), status="5.1.1"))
     ana.bounced_at = clock.now()
-    corrections.approve(proposed(ana, tamar), by=giorgi, now=clock.now() + WEEK)
+    approved(proposed(ana, tamar), by=giorgi, now=clock.now() + WEEK)
     waiting = db.session.get(Email, "receipt:1")
     assert (waiting.recipient_key, vault.unlock(waiting.sealed)["to"]) == (ana.email_key, "nino@example.net")
     assert ana.bounced_at is None
@@ -103,7 +119,7 @@ def test_an_address_in_use_is_refused_without_saying_whose(ana, tamar, giorgi):
     correction = proposed(ana, tamar)
     make.person("nino@example.net", "Nino")  # meanwhile
     with pytest.raises(Conflict):
-        corrections.approve(correction, by=giorgi, now=clock.now() + WEEK)
+        approved(correction, by=giorgi, now=clock.now() + WEEK)
     assert correction.status is CorrectionStatus.PROPOSED
 
 

@@ -38,6 +38,7 @@ MAILS = {
     "someone-joined-with-your-address": N_("Somebody joined again with this address"),
     "withdraw-link": N_("Link to withdraw"),
     "email-correction": N_("The address shall be changed"),
+    "email-corrected": N_("The address was changed"),
 }
 REFUNDS = {
     RefundStatus.PROPOSED: N_("waits for a second person"),
