@@ -77,10 +77,10 @@ def refuse_to_serve_without_legal_pages(app: Flask) -> None:
 
 
 def _engine_options(url: str) -> dict[str, object]:
-    """PostgreSQL connections are tried before use, so a restarted server costs no page; errors show no values."""
+    """How many connections are kept (db.py tries those that lay unused); errors show no values."""
     options: dict[str, object] = {"hide_parameters": True}
     if url.startswith("postgresql"):
-        return options | {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}
+        return options | {"pool_size": 5, "max_overflow": 10}
     path = url.partition("///")[2]
     if path and ":memory:" not in path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)

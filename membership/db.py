@@ -6,6 +6,7 @@ so whoever is going to write says so first with `writing()`.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,10 +28,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, registry
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 BUSY_SECONDS = 15
+UNTRIED_SECONDS = 1.0
+"""A connection that was used so lately is taken as it is."""
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -130,8 +135,9 @@ def _upsert(
 
 def core() -> Connection:
     """The session's own connection, for statements that were built once; what waits in the session is written first."""
-    db.session.flush()
-    return db.session.connection()
+    session = db.session()
+    session.flush()
+    return session.connection()
 
 
 def insert_once(table: type[Base], **values: Any) -> bool:
@@ -186,6 +192,31 @@ def _open_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout={BUSY_SECONDS * 1000}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "checkin")
+def _lay_down(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["since"] = time.monotonic()
+
+
+@event.listens_for(Engine, "checkout")
+def _try(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """A connection that lay unused is tried first, so a restarted server costs no page.
+
+    One that was used a moment ago is not: were its server gone since, it would not be back yet.
+    """
+    since = record.info.get("since")
+    if (
+        since is None
+        or time.monotonic() - since < UNTRIED_SECONDS
+        or isinstance(connection, sqlite3.Connection)
+    ):
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except Exception as error:
+        raise InvalidatePoolError from error  # SQLAlchemy lets go of all that are as old, and opens another
 
 
 @event.listens_for(Engine, "begin")
