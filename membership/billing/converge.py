@@ -112,7 +112,7 @@ def _arrived(
     if isinstance(owner, Membership):
         sold = found.invoice.product_id if found.invoice else None
         plan_id = checkout.plans_by_product(settings).get(sold or "")
-        arrival = replace(_arrival(found), plan_id=plan_id)
+        arrival = replace(_arrival(found), plan_id=plan_id, interval=found.interval)
         return memberships.arrived(owner, arrival, settings=settings, now=now)
     return donations.arrived(owner, _arrival(found), settings=settings, now=now)
 

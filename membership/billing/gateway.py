@@ -129,7 +129,23 @@ class Gateway:
             self.subscription(invoice.subscription_id) if invoice and invoice.subscription_id else None
         )
         next_at = following.next_at if following else None
-        return facts.charge(plain, invoice, next_at=next_at, refund_ids=refunds)
+        interval = self._interval(invoice, following)
+        return facts.charge(plain, invoice, next_at=next_at, refund_ids=refunds, interval=interval)
+
+    def _interval(
+        self, invoice: facts.InvoiceFacts | None, following: facts.SubscriptionFacts | None
+    ) -> str | None:
+        """How often what an invoice sells is paid for: as its subscription still says, else as its price does."""
+        if invoice is None or invoice.price_id is None:
+            return None
+        if following is not None and following.price_id == invoice.price_id:
+            return following.interval or None
+        price_id = invoice.price_id
+        try:
+            plain = _asked(lambda: self._client.v1.prices.retrieve(price_id))
+        except StripeMissing:
+            return None
+        return (plain.get("recurring") or {}).get("interval")
 
     def invoice_paid_by(self, intent_id: str) -> facts.InvoiceFacts | None:
         """The invoice that a PaymentIntent pays; None when it pays none (yet)."""

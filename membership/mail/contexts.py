@@ -166,7 +166,8 @@ class MembershipReceipt(TypedDict):
     name: str | None
     plan: str
     amount: Amount
-    interval: Interval
+    interval: Interval | None
+    """None where it is not known for an old payment."""
     reference: str
     paid_on: str
     covers_until: str | None

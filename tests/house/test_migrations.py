@@ -154,6 +154,24 @@ def test_rows_go_up_and_down_and_up_again(database, databases):
         assert told(connection, "SELECT count(DISTINCT reference) FROM payments") == [(2,)]
 
 
+def test_old_payments_learn_how_often_they_were_for_where_that_is_known(database, databases):
+    url = databases.empty(database)
+    upgrade(url, "0004")
+    with app_at(url), db.engine.begin() as connection:
+        plan, other = (write(connection, "plans", status="open") for _ in range(2))
+        for interval, amount in (("month", 500), ("year", 5000)):
+            write(connection, "prices", plan_id=plan, interval=interval, currency="EUR", amount_minor=amount)
+        yearly = {"amount_minor": 5500, "currency": "EUR", "interval": "year", "plan_id": plan}
+        member = write(connection, "memberships", kind="paid", status="active", asked="settled", **yearly)
+        for amount, bought in ((5500, plan), (5500, other), (500, plan), (700, plan), (900, None)):
+            paid = {"plan_id": bought, "amount_minor": amount, "currency": "EUR", "status": "succeeded"}
+            write(connection, "payments", membership_id=member, **paid)
+    upgrade(url, "0005")
+    with app_at(url), db.engine.begin() as connection:
+        known = told(connection, 'SELECT amount_minor, "interval" FROM payments ORDER BY id')
+    assert known == [(5500, "year"), (5500, None), (500, "month"), (700, None), (900, None)]
+
+
 def test_versions_are_counted_in_one_line():
     versions = list(ScriptDirectory.from_config(alembic_config()).walk_revisions())
     assert [v.revision for v in reversed(versions)] == [f"{n:04d}" for n in range(1, len(versions) + 1)]

@@ -109,6 +109,7 @@ def charge(
     *,
     next_at: datetime | None = None,
     refund_ids: tuple[str, ...] = (),
+    interval: str | None = None,
 ) -> ChargeFacts:
     """A Charge with customer and balance transaction expanded."""
     method = plain.get("payment_method_details") or {}
@@ -127,6 +128,7 @@ def charge(
         invoice=invoice_facts,
         next_at=next_at,
         refund_ids=refund_ids,
+        interval=interval,
     )
 
 
@@ -158,6 +160,7 @@ def invoice(plain: Plain) -> InvoiceFacts:
     lines = (plain.get("lines") or {}).get("data", [])
     ends = [line["period"]["end"] for line in lines]
     paid = [entry["payment"].get("payment_intent") for entry in (plain.get("payments") or {}).get("data", [])]
+    product_id, price_id = _sold(lines)
     return InvoiceFacts(
         id=plain["id"],
         status=plain["status"],
@@ -172,16 +175,17 @@ def invoice(plain: Plain) -> InvoiceFacts:
         covers_until=moment(max(ends, default=None)),
         contact=contact(plain.get("customer")),
         is_processing=any(one["status"] == "processing" for one in paid if isinstance(one, Mapping)),
-        product_id=_sold(lines),
+        product_id=product_id,
+        price_id=price_id,
     )
 
 
-def _sold(lines: list[Plain]) -> str | None:
-    """The product of the line that costs something and reaches furthest: credit lines speak of what was before."""
+def _sold(lines: list[Plain]) -> tuple[str | None, str | None]:
+    """Product and price of the line that costs something and reaches furthest: credit lines speak of what was before."""
     costing = [line for line in lines if line["amount"] > 0]
     last = max(costing, key=lambda line: int(line["period"]["end"]), default=None)
     details = ((last or {}).get("pricing") or {}).get("price_details") or {}
-    return id_of(details.get("product"))
+    return id_of(details.get("product")), id_of(details.get("price"))
 
 
 def subscription(plain: Plain) -> SubscriptionFacts:
@@ -204,6 +208,7 @@ def subscription(plain: Plain) -> SubscriptionFacts:
         end_reason=(plain.get("cancellation_details") or {}).get("reason"),
         ends_at=moment(end),
         item_id=item.get("id") or "",
+        price_id=price.get("id"),
         product_id=id_of(price.get("product")),
         amount=(price.get("unit_amount") or 0) * (item.get("quantity") or 1),
         currency=(price.get("currency") or "").upper(),

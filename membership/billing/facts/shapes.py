@@ -72,6 +72,8 @@ class ChargeFacts:
     next_at: datetime | None = None
     """When the subscription it belongs to is charged next, if it goes on."""
     refund_ids: tuple[str, ...] = ()
+    interval: str | None = None
+    """How often what its invoice sells is paid for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ class InvoiceFacts:
     """Whether the bank has yet to answer (a debit)."""
     contact: Contact | None = None
     product_id: str | None = None
-    """What it sells, by its last line."""
+    """What it sells, by its last line; `price_id` is the price of that line."""
+    price_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class SubscriptionFacts:
     end_reason: str | None
     ends_at: datetime | None = None
     item_id: str = ""
+    price_id: str | None = None
     product_id: str | None = None
     amount: int = 0
     currency: str = ""

@@ -37,6 +37,7 @@ def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now
         person_id=membership.person_id,
         membership_id=membership.id,
         plan_id=arrival.plan_id or membership.plan_id,
+        interval=arrival.interval or membership.interval,
         apart=_apart(membership, arrival),
     )
     if newly and payment.apart is None and not is_unwanted(membership, payment):
@@ -175,14 +176,14 @@ def receipt(
     next_at: datetime | None,
     settings: Settings,
 ) -> dict[str, object]:
-    """What a receipt of a membership says."""
+    """What a receipt of a membership says: what was bought then, whatever it is by now."""
     host, locale = newsroom.find_newsroom(), membership.locale
     until = membership.paid_until
     return {
         "name": name,
-        "plan": standing.plan_name(membership, locale),
+        "plan": plans.plan_of(payment.plan_id or membership.plan_id).words(locale).name,
         "amount": standing.told(payment.amount),
-        "interval": membership.interval,
+        "interval": payment.interval,
         "reference": payment.reference,
         "paid_on": standing.day(payment.paid_at, settings),
         "covers_until": standing.day(until, settings) if until else None,

@@ -43,7 +43,8 @@ class Arrival:
     """The end of the period that its invoice pays for."""
     subscription_id: str | None = None
     plan_id: int | None = None
-    """The plan that its invoice sells."""
+    """The plan that its invoice sells, and how often it is paid for."""
+    interval: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ class Payment(Base):
     donation_id: Mapped[int | None] = mapped_column(ForeignKey("donations.id"), index=True)
     membership_id: Mapped[int | None] = mapped_column(ForeignKey("memberships.id"), index=True)
     plan_id: Mapped[int | None] = mapped_column(ForeignKey("plans.id"))
-    """The plan that was bought with it; its member may have another one by now."""
+    """The plan that was bought with it, and how often it was paid for; its member may have another one by now."""
+    interval: Mapped[str | None]
     stripe_charge_id: Mapped[str] = mapped_column(unique=True)
     stripe_payment_intent_id: Mapped[str | None] = mapped_column(index=True)
     stripe_invoice_id: Mapped[str | None] = mapped_column(index=True)
@@ -169,6 +171,7 @@ def arrive(
     donation_id: int | None = None,
     membership_id: int | None = None,
     plan_id: int | None = None,
+    interval: str | None = None,
     held: bool = False,
     apart: str | None = None,
 ) -> tuple[Payment, bool]:
@@ -184,6 +187,7 @@ def arrive(
         donation_id=donation_id,
         membership_id=membership_id,
         plan_id=plan_id,
+        interval=interval,
         stripe_payment_intent_id=arrival.payment_intent_id,
         stripe_invoice_id=arrival.invoice_id,
         card_country=arrival.card_country,

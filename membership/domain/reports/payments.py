@@ -45,7 +45,7 @@ class PaymentFilter:
 @dataclass(frozen=True, slots=True)
 class Paid:
     """One row of the list. `settled` and `fee` are None until the balance transaction is known; `plan_id` is what was
-    bought, whatever the membership is now.
+    bought and `interval` how often, whatever the membership is now.
     """
 
     reference: str
@@ -61,6 +61,7 @@ class Paid:
     who: Named | None
     fundraiser_id: int | None
     plan_id: int | None
+    interval: str | None
 
 
 def page_of(asked: PaymentFilter, place: Place = TOP, *, size: int = SIZE) -> Page[Paid]:
@@ -131,6 +132,7 @@ def _shown(rows: list[Row[Any]]) -> list[Paid]:
             who=whose.get(row.owner_id),
             fundraiser_id=row.fundraiser_id,
             plan_id=row.bought_id,
+            interval=row.interval,
         )
         for row in rows
     ]

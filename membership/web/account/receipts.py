@@ -42,7 +42,7 @@ class Subjects:
                 "kind": "membership",
                 "title": words.name,
                 "lang": words.locale,
-                "interval": held.interval,
+                "interval": payment.interval,
             }
         if given := self.gifts.get(payment.donation_id or 0):
             told = self.asked[given.fundraiser_id].words(here)

@@ -14,7 +14,7 @@ from membership.errors import N_
 from membership.web import locales, sheets
 from membership.web.staff import bp
 from membership.web.staff.access import allowed
-from membership.web.staff.words import offered
+from membership.web.staff.words import bought, offered
 
 PURPOSES = ("gift", "membership")
 APART = {
@@ -53,6 +53,7 @@ def payments() -> Response:
         asked={name: value for name, value in told.items() if value},
         fundraisers=_titles(row.fundraiser_id for row in page.rows),
         plans={one.id: one.name for one in offered()},
+        bought=bought,
         status_of=status_of,
     )
 

@@ -63,6 +63,12 @@ def number(value: int) -> str:
     return format_decimal(value, locale=locales.locale())
 
 
+def bought(plan: str, interval: str | None) -> str:
+    """Supporter, monthly: what a payment of a membership was for."""
+    every = EVERY.get(interval or "")
+    return f"{plan}, {gettext(every)}" if plan and every else plan
+
+
 @dataclass(frozen=True, slots=True)
 class Offered:
     """A plan as the desk's lists name it."""

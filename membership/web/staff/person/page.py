@@ -272,9 +272,10 @@ class Shown:
         return self._plan_names.get(membership.plan_id, "")
 
     def bought(self, paid: Paid) -> str:
-        """The name of the plan that was paid for, which may be another one by now."""
+        """The plan that was paid for and how often, which may be others by now."""
         assert paid.membership is not None
-        return self._plan_names.get(paid.payment.plan_id or paid.membership.plan_id, "")
+        name = self._plan_names.get(paid.payment.plan_id or paid.membership.plan_id, "")
+        return words.bought(name, paid.payment.interval)
 
     def open_until(self, membership: Membership) -> datetime | None:
         """Until when its perks are open."""
