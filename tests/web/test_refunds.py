@@ -49,7 +49,10 @@ def settles(client, refund, action, **fields):
 
 def test_a_transfer_settles_what_failed_and_everybody_sees_it(app, stripe, client, paid):
     refund = fails(stripe, paid)
-    giver = people.person_of(paid.person_id)
+    giver, reader = people.person_of(paid.person_id), app.test_client()
+    signed_in.as_member(reader, giver)
+    reader.get(f"/account/receipts/{paid.reference}")
+    assert "€5 did not arrive; we look at it" in text(reader)
     signed_in.as_staff(client, "treasurer")
     client.get("/staff/")
     assert "One refund failed and the money is still here" in text(client)
@@ -71,8 +74,6 @@ def test_a_transfer_settles_what_failed_and_everybody_sees_it(app, stripe, clien
     told = [mail.dedupe_key.rpartition(":")[2] for mail in db.session.query(Email).order_by(Email.queued_at)]
     assert told[-3:] == ["sent", "failed", "transferred"]
     assert (ledger.balance("bank"), ledger.balance("stripe")) == (-500, state(stripe)["balance"])
-    reader = app.test_client()
-    signed_in.as_member(reader, giver)
     reader.get(f"/account/receipts/{paid.reference}")
     assert "€5 did not arrive Given back on" in text(reader)
     assert "€5 by bank transfer" in text(reader)

@@ -89,6 +89,7 @@ def _receipt_page(
             for one in payments.refunds_of(found)
             if payments.was_tried(one)
         ],
+        looked_at={one.id for one, _ in payments.unreturned_refunds(person_id=mine.person().id)},
         refunded=payments.refunded(found),
         name=contact.name if contact else None,
         host=host.donee if host else settings.newsroom_name,
