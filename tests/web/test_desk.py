@@ -42,6 +42,9 @@ EVIL = (
     "a=b",
     "",
     "'x",
+    "A\uffffna",
+    "\ufdd0=1",
+    "\U0001fffe",
 )
 
 

@@ -81,6 +81,11 @@ def test_an_amount_that_cannot_be_taken_is_said_beside_the_field(client, typed, 
     assert gifts() == 0
 
 
+def test_what_is_no_letter_is_not_kept_of_a_name(client):
+    press(client, other_amount="ten", name="ნი\uffff\x07\ufdd0ნო")
+    assert value(client, "name") == "ნინო"
+
+
 def test_the_summary_takes_focus_and_leads_to_the_field(client):
     press(client, other_amount="ten")
     summary = next(e for e in client.page.iter("div") if e.get("id") == "errors")

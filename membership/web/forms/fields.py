@@ -17,6 +17,13 @@ from membership.money import Money
 from membership.web import view
 
 
+def is_unseen(letter: str) -> bool:
+    """Whether this is no letter at all: a control mark, half a surrogate, or a noncharacter, which XML cannot hold."""
+    code = ord(letter)
+    is_noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    return is_noncharacter or unicodedata.category(letter) in ("Cc", "Cs")
+
+
 class TextField(wtforms_fields.StringField):
     """Text as it was typed, tidied: NFC, no control characters, at most so many letters."""
 
@@ -29,7 +36,7 @@ class TextField(wtforms_fields.StringField):
         """Names in every script stay as they are; only what cannot be seen goes."""
         text = unicodedata.normalize("NFC", valuelist[0] if valuelist else "").strip()
         kept = "\n" if self.lines else ""
-        self.data = "".join(c for c in text if c in kept or unicodedata.category(c) not in ("Cc", "Cs"))
+        self.data = "".join(c for c in text if c in kept or not is_unseen(c))
 
     def pre_validate(self, form: Form) -> None:  # noqa: ARG002 - WTForms' signature
         """A sentence instead of a silent cut."""
@@ -57,7 +64,7 @@ class MoneyField(TextField):
     def process_formdata(self, valuelist: Sequence[str]) -> None:
         """As it was typed: two cells of a table glued together must not become another amount."""
         text = (valuelist[0] if valuelist else "").strip()
-        self.data = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+        self.data = "".join(" " if is_unseen(c) else c for c in text)
 
     def pre_validate(self, form: Form) -> None:
         """Read it, or say how to write it."""

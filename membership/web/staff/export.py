@@ -8,7 +8,6 @@ on record before the first row leaves.
 import csv
 import io
 import tempfile
-import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
 from typing import IO, Any
@@ -25,6 +24,7 @@ from membership.domain.roles import Ability
 from membership.money import Money
 from membership.web import attempts, view
 from membership.web.forms.desk import ExportForm
+from membership.web.forms.fields import is_unseen
 from membership.web.staff import access, bp
 from membership.web.staff.access import allowed
 from membership.web.staff.people import list_page, read
@@ -115,10 +115,10 @@ def _amount(amount: Money) -> str:
 
 
 def plain(text: str) -> str:
-    """A cell that no spreadsheet runs: an apostrophe goes before what begins like a formula, control marks are left out."""
-    kept = "".join(
-        letter for letter in text if letter == "\n" or unicodedata.category(letter) not in ("Cc", "Cs")
-    )
+    """A cell that no spreadsheet runs or chokes on: an apostrophe goes before what begins like a formula, and what is
+    no letter is left out.
+    """
+    kept = "".join(letter for letter in text if letter == "\n" or not is_unseen(letter))
     return f"'{kept}" if kept.lstrip().startswith(FORMULA) or text[:1] in ("\t", "\r", "\n") else kept
 
 
