@@ -9,7 +9,7 @@ from membership import clock
 from membership.db import db
 from membership.domain import donations, memberships, payments, people, plans
 from membership.domain.audit import Record, Tag
-from membership.domain.memberships import Kind, MembershipStatus
+from membership.domain.memberships import Kind, Membership, MembershipStatus
 from membership.domain.payments import Payment
 from membership.web import brakes
 from tests import make
@@ -282,6 +282,43 @@ def test_what_staff_gave_costs_nothing_and_offers_no_card(stranger):
     assert "With our compliments, until" in said
     assert "Change the card" not in said
     assert "Leave" not in said.replace("Leave this empty", "")
+
+
+@pytest.fixture
+def given(ana):
+    """What staff gave Ana beside the membership she pays for: it is open longer."""
+    told = {"kind": Kind.COMPLIMENTARY, "by": make.person("staff@example.org"), "reason": "thanks"}
+    until = clock.now() + timedelta(days=365)
+    plan, owner = plans.get_plan("patron"), people.find_by_email(ana.email)
+    given = memberships.grant(owner, plan, until=until, settings=make.settings(), **told)
+    db.session.commit()
+    return given
+
+
+def test_beside_what_staff_gave_the_paid_one_is_changed(ana, given):
+    assert "You have Friend for €5 every month" in ana.opens("/account/plan")
+    ana.opens("/account/card")
+    for page in ("plan", "card"):
+        assert ana.ours.get(f"/account/{page}?membership={given.reference}").location == "/account"
+    ana.opens("/account/plan")
+    answer = ana.sends("/account/plan", membership=given.reference, price="friend-month")
+    assert answer.location == "/account"
+
+
+def test_the_mail_about_a_late_payment_leads_to_the_card_that_failed(ana, given, stripe, mailbox):
+    late = db.session.scalar(select(Membership).where(Membership.kind == Kind.PAID))
+    other = Joiner(stripe)
+    memberships.keep(other.joins(plan="patron"), by=None, now=clock.now())
+    db.session.commit()
+    control(stripe, "card", subscription=late.stripe_subscription_id, card_number="4000000000000341")
+    days(stripe, 33)
+    as_member(ana.ours, people.find_by_email(ana.email))  # the old session is a month old
+    way = f"/account/card?membership={late.reference}"
+    mails = [one.get_body(("plain",)).get_content() for one in mailbox]
+    assert {way in mail for mail in mails if "/account/card" in mail} == {True}
+    for path in (way, "/account/card"):
+        assert "The payment that waits is then made with it at once" in ana.opens(path)
+        assert ana.ours.field("membership") == late.reference
 
 
 def test_receipts_list_print_and_go_out_again(ana, stripe, mailbox, monkeypatch):

@@ -28,7 +28,6 @@ from membership.domain.memberships.joining import (
     screen_amount,
 )
 from membership.domain.memberships.opening import (
-    current_of,
     is_open,
     live_of,
     may_open,
@@ -76,7 +75,6 @@ __all__ = [
     "book_refund",
     "contact_of",
     "covered",
-    "current_of",
     "doubles",
     "doubles_over",
     "due_announcements",

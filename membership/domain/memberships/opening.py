@@ -50,16 +50,6 @@ def live_of(person_id: int) -> list[Membership]:
     return list(db.session.scalars(found.order_by(Membership.id)))
 
 
-def current_of(person_id: int, *, grace_days: int, now: datetime) -> Membership | None:
-    """The membership that speaks for a person: the one whose perks are open longest, else the newest that lives."""
-    far = datetime.min.replace(tzinfo=now.tzinfo)
-    mine = memberships_of(person_id)
-    open_ones = [one for one in mine if is_open(one, grace_days=grace_days, now=now)]
-    if open_ones:
-        return max(open_ones, key=lambda one: open_until(one, grace_days=grace_days) or far)
-    return next((one for one in mine if one.is_live), None)
-
-
 def plans_open_to(person_id: int, *, grace_days: int, now: datetime) -> set[int]:
     """The plans whose perks are open to a person at this moment."""
     mine = memberships_of(person_id)

@@ -176,7 +176,7 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
         return
     locale, plan = membership.locale, plans.plan_of(membership.plan_id)
     until = open_until(membership, grace_days=settings.grace_days)
-    fix = f"/join/{plan.slug}" if which == "last" else "/account/card"
+    fix = f"/join/{plan.slug}" if which == "last" else f"/account/card?membership={membership.reference}"
     outbox.queue(
         key=f"dunning:{failure.invoice_id}:{failure.attempts}",
         template="payment-failed",

@@ -26,7 +26,8 @@ def _page(status: int = 200, *, says: str = "", general: list[str] | None = None
 @bp.get("/account/card")
 def card() -> ResponseReturnValue:
     """What comes next, and the button that leads there."""
-    if mine.chosen() is None:
+    found = mine.chosen()
+    if found is None or not Standing.of(found).may_mend:
         return redirect(url_for(".front"), 303)
     return _page()
 

@@ -19,6 +19,7 @@ from membership.db import db
 from membership.domain import plans
 from membership.domain.memberships import Membership
 from membership.domain.plans import Plan, PlanWords
+from membership.errors import N_
 from membership.money import Money
 from membership.web import locales, presses, sheets, view
 from membership.web.account import mine
@@ -78,11 +79,13 @@ def _page(
     status: int = 200, *, says: str = "", general: list[str] | None = None, form: PlanForm | None = None
 ) -> Response:
     membership = mine.membership()
-    offers = _offers(membership)
+    standing, offers = Standing.of(membership), _offers(membership)
+    if not standing.is_paid:
+        raise mine.Over(N_("What was given has no price that could be changed."))
     return sheets.page(
         "account/plan.html",
         status,
-        standing=Standing.of(membership),
+        standing=standing,
         offers=list(offers.values()),
         form=form or _form(membership, offers, request.form if request.form.get("price") else None),
         says=says,

@@ -12,11 +12,11 @@ from membership import clock
 from membership.db import db, writing
 from membership.domain import audit, donations, limits, memberships, payments
 from membership.domain.donations import Donation
-from membership.domain.memberships import Membership
+from membership.domain.memberships import Kind, Membership, MembershipStatus
 from membership.domain.payments import Payment
 from membership.domain.people import Person
 from membership.errors import N_, NotFound
-from membership.web import brakes, refusals, sessions, view
+from membership.web import brakes, refusals, sessions
 
 bp = Blueprint("account", __name__)
 
@@ -77,14 +77,18 @@ def payment(reference: str) -> Payment:
 
 
 def chosen() -> Membership | None:
-    """The membership that the address or the button names; else the one that speaks for its member, if it goes on."""
+    """The membership that the address or the button names; else, of those that go on, the one that is meant."""
     reference = request.values.get("membership", "")
     if reference:
         found = memberships.get_membership(reference)
         _own(found, "membership")
         return found if found.started_at is not None else None
-    here = memberships.current_of(person().id, grace_days=view.settings().grace_days, now=clock.now())
-    return here if here is not None and here.is_live else None
+    return min(reversed(memberships.live_of(person().id)), key=_is_meant_last, default=None)
+
+
+def _is_meant_last(one: Membership) -> tuple[bool, bool, bool]:
+    """First the one whose payment fails, then one that is paid for and stays; what was given needs nothing."""
+    return one.status is not MembershipStatus.PAST_DUE, one.kind is not Kind.PAID, one.ends_at is not None
 
 
 class Over(NotFound):
