@@ -59,12 +59,16 @@ def notice(membership: Membership, *, to: str | None, settings: Settings, now: d
 
 
 def look_again(person_id: int | None, *, now: datetime) -> None:
-    """Where the other one ended or is going to, the second is the only one and stays."""
+    """Where the other one ended or is going to, the second is the only one and stays.
+
+    One that is in somebody else's hands is not waited for: who holds it may wait for us. It is looked at with its own
+    next event, and once more before it would be given back.
+    """
     if person_id is None:
         return
-    db.session.flush()
     found = select(Membership).where(Membership.person_id == person_id, Membership.doubled_at.is_not(None))
-    for membership in db.session.scalars(found.order_by(Membership.id)):
+    fresh = found.order_by(Membership.id).with_for_update(skip_locked=True)
+    for membership in db.session.scalars(fresh.execution_options(populate_existing=True)).all():
         if find_other(membership) is None:
             _stay(membership, by=None, now=now)
 
