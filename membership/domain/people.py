@@ -137,6 +137,15 @@ def person_of(person_id: int) -> Person:
     return db.session.get_one(Person, person_id)
 
 
+def lock_person(person_id: int) -> Person:
+    """This person as they are now, locked; whoever locks memberships of theirs too has done that before.
+
+    The lock leaves the key alone: rows that point to a person, as payments do, are added meanwhile.
+    """
+    fresh = select(Person).where(Person.id == person_id).with_for_update(key_share=True)
+    return db.session.scalars(fresh.execution_options(populate_existing=True)).one()
+
+
 def note_bounced(email_key: str, now: datetime | None = None) -> Person | None:
     """Note that mail to this address came back for good; the person of it, if we know one."""
     person = db.session.scalar(select(Person).where(Person.email_key == email_key))

@@ -23,13 +23,18 @@ _ORDER = (
 
 
 def tell(person_id: int | None) -> None:
-    """Work out where a person stands and note it: the best of all memberships that have begun."""
+    """Work out where a person stands and note it: the best of all memberships that have begun.
+
+    The person is locked first, so of two memberships that change at once the second finds what the first has become.
+    """
     if person_id is None:
         return
-    db.session.flush()
-    begun = select(Membership).where(Membership.person_id == person_id, Membership.started_at.is_not(None))
-    mine = list(db.session.scalars(begun.order_by(Membership.id.desc())))
-    since = min((one.started_at for one in mine if one.started_at), default=None)
+    people.lock_person(person_id)
+    # columns, not rows of the session: those are as old as when they were read
+    columns = select(Membership.status, Membership.plan_id, Membership.kind, Membership.started_at)
+    begun = columns.where(Membership.person_id == person_id, Membership.started_at.is_not(None))
+    mine = db.session.execute(begun.order_by(Membership.id.desc())).all()
+    since = min((one.started_at for one in mine), default=None)
     for status, stands in _ORDER:
         best = next((one for one in mine if one.status is status), None)
         if best is not None:

@@ -1,0 +1,93 @@
+"""Memberships by themselves: who is told where they stand, and whom nothing is given to any more."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+
+from membership import clock
+from membership.db import db, writing
+from membership.domain import memberships, people
+from membership.domain.memberships import Kind, MembershipStatus
+from membership.domain.payments.fetched import Standing as Fetched
+from tests import make
+
+UNTIL_THE_OTHER_WAITS = 0.3
+
+
+@pytest.fixture
+def pair(real_database) -> tuple[int, int]:
+    """Ana's two memberships."""
+    ana, tamar, plan = make.person(), make.person("tamar@example.org"), make.plan()
+    until = clock.now() + timedelta(days=30)
+    given = [
+        memberships.grant(
+            ana, plan, kind=Kind.GIFT, until=until, by=tamar, reason="", settings=make.settings()
+        )
+        for _ in range(2)
+    ]
+    ids = (given[0].id, given[1].id)
+    db.session.commit()
+    return ids
+
+
+def ended(number: int) -> Fetched:
+    return Fetched(
+        subscription_id=f"sub_{number}", customer_id=None, status="canceled", period_end=None, is_paused=False,
+        resumes_at=None, ended_at=None, failed=False, to=None, name=None,
+    )  # fmt: skip
+
+
+def follow(membership_id: int) -> memberships.Membership:
+    membership = memberships.lock_membership(membership_id)
+    memberships.follow(membership, ended(membership_id), settings=make.settings(), now=clock.now())
+    return membership
+
+
+def test_two_that_end_at_once_leave_nobody_a_member(real_database, pair):
+    is_told = threading.Event()
+
+    def one():
+        with writing():
+            follow(pair[0])
+            is_told.set()
+            time.sleep(UNTIL_THE_OTHER_WAITS)
+            db.session.commit()
+
+    def other():
+        is_told.wait(60)
+        with writing():
+            follow(pair[1])
+            db.session.commit()
+
+    assert real_database.together(one, other) == [None, None]
+    db.session.expire_all()
+    ana = people.find_by_email("ana@example.org")
+    assert ana.standing is people.Standing.ENDED
+
+
+def test_two_that_end_at_once_do_not_wait_for_each_other(real_database, pair):
+    """The first looks whether the second one is still one too many, while a worker has it in hand."""
+    with writing():
+        memberships.membership_of(pair[1]).doubled_at = clock.now()
+        db.session.commit()
+    is_held = threading.Event()
+
+    def holder():
+        with writing():
+            memberships.lock_membership(pair[1])
+            is_held.set()
+            time.sleep(UNTIL_THE_OTHER_WAITS)
+            follow(pair[1])
+            db.session.commit()
+
+    def one():
+        is_held.wait(60)
+        with writing():
+            follow(pair[0])
+            db.session.commit()
+
+    assert real_database.together(holder, one) == [None, None]
+    db.session.expire_all()
+    assert [memberships.membership_of(one).status for one in pair] == [MembershipStatus.ENDED] * 2
