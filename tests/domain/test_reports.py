@@ -306,6 +306,9 @@ def test_staff_notice_codes_that_are_used_up(app):
         plans.take_code(plans.get_perk("evening"), reader)
     (matter,) = reports.desk.matters(abilities, now=clock.now())
     assert (matter.kind, matter.count, matter.first[0].word) == ("codes", 1, "evening")
+    for email in ("a@example.org", "b@example.org"):
+        plans.forget_codes(make.person(email))
+    assert len(reports.desk.matters(abilities, now=clock.now())) == 1, "what the forgotten took stays taken"
     plans.close_others([])
     assert not plan.is_open
     assert reports.desk.matters(abilities, now=clock.now()) == []

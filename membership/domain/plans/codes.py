@@ -36,7 +36,8 @@ class PerkCode(Base):
     """Stays when its person is forgotten, so that nobody gets a used code."""
 
 
-def _free() -> ColumnElement[bool]:
+def is_free() -> ColumnElement[bool]:
+    """Nobody has taken this code, nor had somebody who is forgotten by now."""
     return PerkCode.person_id.is_(None) & PerkCode.taken_at.is_(None)
 
 
@@ -52,7 +53,7 @@ def stock(perk: Perk, codes: Sequence[str]) -> None:
             )
     if gone := [{"row": known[code_hash]} for code_hash in known.keys() - wanted.keys()]:
         # whether it is free is asked as it goes: somebody may take it at this moment
-        core().execute(delete(PerkCode).where(PerkCode.id == bindparam("row"), _free()), gone)
+        core().execute(delete(PerkCode).where(PerkCode.id == bindparam("row"), is_free()), gone)
     db.session.flush()
 
 
@@ -68,7 +69,7 @@ def take_code(perk: Perk, person: Person, *, now: datetime | None = None) -> str
     row = _taken(perk, person)
     if row is not None:
         return _read(row)
-    free = select(PerkCode).where(PerkCode.perk_id == perk.id, _free()).order_by(PerkCode.id).limit(1)
+    free = select(PerkCode).where(PerkCode.perk_id == perk.id, is_free()).order_by(PerkCode.id).limit(1)
     row = db.session.scalar(free.with_for_update(skip_locked=True))
     if row is None:
         raise Conflict(N_("All codes are taken. Please write to the newsroom: it can add more."))
@@ -79,7 +80,7 @@ def take_code(perk: Perk, person: Person, *, now: datetime | None = None) -> str
 
 def codes_left(perk: Perk) -> int:
     """How many nobody has taken."""
-    found = select(func.count()).select_from(PerkCode).where(PerkCode.perk_id == perk.id, _free())
+    found = select(func.count()).select_from(PerkCode).where(PerkCode.perk_id == perk.id, is_free())
     return db.session.scalar(found) or 0
 
 

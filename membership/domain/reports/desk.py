@@ -22,6 +22,7 @@ from membership.domain.payments import Payment, Refund, listing
 from membership.domain.payments.refunds import COUNTED
 from membership.domain.people import Given, Person, Standing
 from membership.domain.plans import Perk, PerkCode, PerkKind, Plan, PlanPerk, PlanStatus
+from membership.domain.plans.codes import is_free
 from membership.domain.reports.names import Named, named
 from membership.domain.reports.paging import Asked
 from membership.domain.roles import Ability
@@ -158,7 +159,7 @@ def _dead_mails(_now: datetime) -> Asked:
 
 def _no_codes(_now: datetime) -> Asked:
     """Perks of open plans whose codes are all taken: the next member who asks gets none."""
-    free = exists().where(PerkCode.perk_id == Perk.id, PerkCode.person_id.is_(None))
+    free = exists().where(PerkCode.perk_id == Perk.id, is_free())
     sold = exists().where(
         PlanPerk.perk_id == Perk.id, PlanPerk.plan_id == Plan.id, Plan.status == PlanStatus.OPEN
     )
