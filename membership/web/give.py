@@ -11,7 +11,7 @@ from membership.domain.donations import Donation, Interval, Pledge
 from membership.domain.fundraisers import Fundraiser
 from membership.errors import DomainError
 from membership.money import Money
-from membership.web import appeal, attempts, brakes, guards, locales, sheets, view
+from membership.web import appeal, attempts, brakes, guards, locales, sheets, thanks, view
 from membership.web.attempts import Attempt
 from membership.web.forms.fields import refuse
 from membership.web.forms.give import INTERVALS, GiveForm
@@ -23,15 +23,17 @@ bp = Blueprint("give", __name__)
 PATH = "/fundraisers/<slug>/give"
 REMEMBERED = 20
 TEMPLATE = "give/form.html"
-PAID = (donations.Status.SETTLED, donations.Status.PROCESSING)
 
 
 @bp.get(PATH)
-def form(slug: str) -> Response:
+def form(slug: str) -> ResponseReturnValue:
     """The form as everybody sees it, with this visitor's tokens; after a cancelled payment, as it was left."""
     left = _left_behind()
-    if left is not None and left.status not in PAID:
-        return _as_it_was(slug, left)
+    if left is not None:
+        became = thanks.became_of(left)
+        if became in thanks.PAID:
+            return to_thanks(left.reference)
+        return _as_it_was(slug, left, says="cancelled" if became else "")
     settings = view.settings()
     currency, interval = request.args.get("currency", ""), request.args.get("interval", "")
     key = (
@@ -56,14 +58,14 @@ def _blank(slug: str) -> Sheet:
 
 
 def _left_behind() -> Donation | None:
-    """The gift whose payment page this browser came back from without paying."""
+    """The gift whose payment page this browser came back from, without paying as it seems."""
     reference = request.args.get("cancelled", "")
     if reference not in session.get("gifts", []):
         return None
     return donations.get_donation(reference)
 
 
-def _as_it_was(slug: str, left: Donation) -> Response:
+def _as_it_was(slug: str, left: Donation, *, says: str) -> Response:
     """The form with amount and interval of a gift that was not paid. The same attempt: it stays one gift."""
     fundraiser = fundraisers.get_fundraiser(slug)
     shown = appeal.of(fundraiser, locales.locale())
@@ -73,7 +75,7 @@ def _as_it_was(slug: str, left: Donation) -> Response:
     told = {"interval": left.interval.value, "amount": view.plain(left.amount), "covers_fee": left.covers_fee}
     form = GiveForm(data=told)
     attempt = attempts.fresh(left.attempt)
-    return sheets.page(TEMPLATE, attempt=attempt, page=GiftPage.of(shown, choice, form, says="cancelled"))
+    return sheets.page(TEMPLATE, attempt=attempt, page=GiftPage.of(shown, choice, form, says=says))
 
 
 @bp.post(PATH)
@@ -125,7 +127,7 @@ def _pay(back: _Back, form: GiveForm, attempt: Attempt) -> ResponseReturnValue:
     db.session.commit()
     remember(begun.reference)
     if begun.url is None:  # paid already, or on its way: the same press again
-        return redirect(url_for("thanks.thanks", reference=begun.reference), 303)
+        return to_thanks(begun.reference)
     if not guards.is_payment_page(begun.url, view.settings()):
         raise ValueError("the payment page stands at an address that is none of Stripe's")
     return redirect(begun.url, 303)
@@ -153,6 +155,11 @@ def _blame(form: GiveForm, error: DomainError) -> list[str]:
         return [view.sentence(error)]
     refuse(form[name], view.sentence(error))
     return []
+
+
+def to_thanks(reference: str) -> ResponseReturnValue:
+    """To the page that says what became of it."""
+    return redirect(url_for("thanks.thanks", reference=reference), 303)
 
 
 def remember(reference: str) -> None:

@@ -1,6 +1,6 @@
 """Joining: the form of a plan, and the way to the payment page. One POST is one membership, however often it is pressed."""
 
-from flask import Blueprint, Response, redirect, request, session, url_for
+from flask import Blueprint, Response, redirect, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -8,9 +8,8 @@ from membership.billing import checkout, gateway
 from membership.db import db
 from membership.domain import memberships, plans
 from membership.domain.memberships import Join, Kind, Membership
-from membership.domain.payments.first import Status
 from membership.errors import DomainError
-from membership.web import attempts, brakes, give, guards, locales, sessions, sheets, view
+from membership.web import attempts, brakes, give, guards, locales, sessions, sheets, thanks, view
 from membership.web.attempts import Attempt
 from membership.web.forms.fields import refuse
 from membership.web.forms.join import JoinForm
@@ -22,17 +21,19 @@ bp = Blueprint("join", __name__)
 PATH = "/join/<slug>"
 TEMPLATE = "join/form.html"
 CLOSED = "join/closed.html"
-PAID = (Status.SETTLED, Status.PROCESSING)
 
 
 @bp.get(PATH)
-def form(slug: str) -> Response:
+def form(slug: str) -> ResponseReturnValue:
     """The form as everybody sees it, with this visitor's tokens; after a cancelled payment, as it was left."""
     if has_membership():
         return sheets.page("join/member.html")
     left = _left_behind(slug)
     if left is not None:
-        return _as_it_was(left)
+        became = thanks.became_of(left)
+        if became in thanks.PAID:
+            return give.to_thanks(left.reference)
+        return _as_it_was(left, says="cancelled" if became else "")
     settings = view.settings()
     currency = request.args.get("currency", "")
     currency = currency if currency in settings.currencies else ""
@@ -58,16 +59,16 @@ def _blank(slug: str, currency: str) -> Sheet:
 
 
 def _left_behind(slug: str) -> Membership | None:
-    """The membership whose payment page this browser came back from without paying."""
+    """The membership whose payment page this browser came back from, without paying as it seems."""
     reference = request.args.get("cancelled", "")
     if reference not in session.get("gifts", []):
         return None
     left = memberships.get_membership(reference)
     is_ours = plans.plan_of(left.plan_id).slug == slug and left.amount is not None
-    return left if is_ours and left.asked not in PAID else None
+    return left if is_ours else None
 
 
-def _as_it_was(left: Membership) -> Response:
+def _as_it_was(left: Membership, *, says: str) -> Response:
     """The form with the price and amount of what was not paid. The same attempt: it stays one membership."""
     plan, amount = plans.plan_of(left.plan_id), left.amount
     assert amount is not None
@@ -76,7 +77,7 @@ def _as_it_was(left: Membership) -> Response:
     if not plan.is_open or price is None:
         return sheets.page(CLOSED, words=plan.words(locales.locale()))
     told = {"price": value_of(price), "other_amount": "" if amount == price.amount else view.plain(amount)}
-    page = JoinPage(terms, JoinForm(data=told), says="cancelled")
+    page = JoinPage(terms, JoinForm(data=told), says)
     return sheets.page(TEMPLATE, attempt=attempts.fresh(left.attempt), page=page)
 
 
@@ -146,7 +147,7 @@ def _pay(back: _Back, form: JoinForm, attempt: Attempt) -> ResponseReturnValue:
     db.session.commit()
     give.remember(begun.reference)
     if begun.url is None:  # paid already, or on its way: the same press again
-        return redirect(url_for("thanks.thanks", reference=begun.reference), 303)
+        return give.to_thanks(begun.reference)
     if not guards.is_payment_page(begun.url, view.settings()):
         raise ValueError("the payment page stands at an address that is none of Stripe's")
     return redirect(begun.url, 303)

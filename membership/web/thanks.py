@@ -13,10 +13,10 @@ from membership.web import appeal, locales
 
 bp = Blueprint("thanks", __name__)
 
+PAID = ("paid", "processing")
 SAYS = {
     Status.SETTLED: "paid",
     Status.PROCESSING: "processing",
-    Status.PLEDGED: "processing",
     Status.FAILED: "failed",
     Status.EXPIRED: "failed",
 }
@@ -28,13 +28,18 @@ def thanks(reference: str) -> str:
     found = _find(reference)
     if reference not in session.get("gifts", []):
         return render_template("give/thanks_other.html")
-    is_known = _asked(found) is Status.SETTLED or inbox.look(found)
+    says = became_of(found) or "processing"
     found = _find(reference)
-    is_unpaid = (
-        is_known and _asked(found) is Status.PLEDGED
-    )  # Stripe was asked: its page is still open, unpaid
-    says = "failed" if is_unpaid else SAYS[_asked(found)]
     return _of_gift(found, says) if isinstance(found, Donation) else _of_joining(found, says)
+
+
+def became_of(left: Donation | Membership) -> str:
+    """What became of it, as Stripe knows it now: paid, processing, failed; nothing when Stripe does not answer."""
+    is_known = _asked(left) is Status.SETTLED or inbox.look(left)
+    status = _asked(_find(left.reference))
+    if status is Status.PLEDGED:
+        return "failed" if is_known else ""  # Stripe was asked: its page is still open, unpaid
+    return SAYS[status]
 
 
 def _find(reference: str) -> Donation | Membership:

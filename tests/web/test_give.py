@@ -10,6 +10,7 @@ from membership.domain import fundraisers
 from membership.domain.donations import Donation
 from membership.web import attempts, brakes, guards
 from tests import make
+from tests.journeys.donor import Donor
 from tests.journeys.donor import control as knob
 from tests.web.visitor import FORM, GOOD, beside, control, press, text, title, tokens, value, wait
 
@@ -325,6 +326,24 @@ def test_back_from_the_payment_page_nothing_was_charged(client, stripe):
     assert (value(client, "interval"), value(client, "covers_fee")) == ("month", "yes")
     assert attempts.read(client.field("attempt")).id == attempt
     assert value(client, "email") == ""
+
+
+def test_whoever_paid_and_opens_the_way_back_reads_that_it_was_paid(app, stripe):
+    donor = Donor(app, stripe)
+    donor.pay(donor.start(interval="month"))  # and neither the way on nor a webhook has come
+    reference = db.session.scalar(select(Donation.reference))
+    back = donor.ours.get(f"{FORM}?cancelled={reference}")
+    assert (back.status_code, back.location) == (303, f"/thanks/{reference}")
+    assert donor.status(reference) == "paid"
+
+
+def test_back_while_stripe_does_not_answer_nothing_is_said_of_the_charge(app, stripe):
+    donor = Donor(app, stripe)
+    donor.pay(donor.start(amount="50"))
+    knob(stripe, "faults", next=9, kind="timeout", path="/v1/checkout")
+    donor.ours.get(f"{FORM}?cancelled={db.session.scalar(select(Donation.reference))}")
+    assert "Nothing was charged." not in text(donor.ours)
+    assert value(donor.ours, "amount") == "50"
 
 
 def test_back_from_the_payment_page_in_another_browser_shows_the_usual_form(app, client, stripe):

@@ -8,6 +8,7 @@ from membership.domain import banners, memberships, plans
 from membership.domain.memberships import Join, Membership, MembershipStatus
 from membership.web import brakes, guards
 from tests import make
+from tests.journeys.donor import Donor
 from tests.journeys.donor import control as knob
 from tests.signed_in import as_member
 from tests.web.visitor import beside, control, text, title, tokens, value
@@ -212,6 +213,14 @@ def test_back_from_the_payment_page_the_choice_is_as_it_was(client, stripe):
     assert "You came back before paying." in text(client)
     assert value(client, "email") == ""
     assert client.get(f"{FORM}?cancelled={made.reference}").status_code == 200
+
+
+def test_whoever_paid_and_opens_the_way_back_reads_that_it_was_paid(app, stripe):
+    ana = Donor(app, stripe)
+    ana.pay(ana.start(FORM, price="month-EUR"))  # and neither the way on nor a webhook has come
+    (made,) = db.session.scalars(select(Membership))
+    assert ana.ours.get(f"{FORM}?cancelled={made.reference}").location == f"/thanks/{made.reference}"
+    assert ana.status(made.reference) == "paid"
 
 
 def test_another_browser_learns_nothing_of_it(app, client, stripe):
