@@ -13,10 +13,8 @@ from sqlalchemy import select
 from membership.db import db
 from membership.domain import audit, notes
 from membership.domain.audit import Tag
-from membership.domain.memberships import Membership
 from membership.domain.notes import Note
 from membership.domain.outbox import Email
-from membership.domain.payments import Payment, Refund
 from membership.domain.people import Person
 from membership.domain.personal_data.holding import Holding, about, holding_of, subjects_of
 
@@ -56,31 +54,35 @@ def history_of(
 
 
 def _facts(person: Person, held: Holding, before: datetime | None, most: int) -> Iterator[Fact]:
-    mine: list[tuple[str, Any, Any, Any]] = [
-        ("joined", Membership, Membership.started_at, Membership.person_id == person.id),
-        ("ended", Membership, Membership.ended_at, Membership.person_id == person.id),
-        ("payment", Payment, Payment.paid_at, Payment.person_id == person.id),
-    ]
-    if person.email_key is not None:  # else all mails to nobody in particular would be theirs
-        mine.append(("mail", Email, Email.queued_at, Email.recipient_key == person.email_key))
-    for kind, table, at, is_mine in mine:
-        found = select(table).where(is_mine, at.is_not(None))
-        for row in db.session.scalars(_page(found, at, before, most)):
-            yield Fact(getattr(row, at.key), kind, row)
-    yield from _refunds(person, before, most)
+    yield from (fact for fact in _held(held) if before is None or fact.at < before)
+    yield from _mails(person, before, most)
     yield from _notes(person, before, most)
     yield from _records(subjects_of(person, held), before, most)
+
+
+def _held(held: Holding) -> Iterator[Fact]:
+    """What the rows that are gathered already tell."""
+    for membership in held.memberships:
+        if membership.started_at is not None:
+            yield Fact(membership.started_at, "joined", membership)
+        if membership.ended_at is not None:
+            yield Fact(membership.ended_at, "ended", membership)
+    for paid in held.payments:
+        yield Fact(paid.payment.paid_at, "payment", paid.payment)
+        for refund in paid.refunds:
+            yield Fact(refund.asked_at, "refund", (refund, paid.payment))
 
 
 def _page(found: Any, at: Any, before: datetime | None, most: int) -> Any:
     return (found if before is None else found.where(at < before)).order_by(at.desc()).limit(most)
 
 
-def _refunds(person: Person, before: datetime | None, most: int) -> Iterator[Fact]:
-    found = select(Refund, Payment).join(Payment, Payment.id == Refund.payment_id)
-    found = found.where(Payment.person_id == person.id)
-    for refund, payment in db.session.execute(_page(found, Refund.asked_at, before, most)):
-        yield Fact(refund.asked_at, "refund", (refund, payment))
+def _mails(person: Person, before: datetime | None, most: int) -> Iterator[Fact]:
+    if person.email_key is None:  # else all mails to nobody in particular would be theirs
+        return
+    found = select(Email).where(Email.recipient_key == person.email_key)
+    for email in db.session.scalars(_page(found, Email.queued_at, before, most)):
+        yield Fact(email.queued_at, "mail", email)
 
 
 def _notes(person: Person, before: datetime | None, most: int) -> Iterator[Fact]:

@@ -27,7 +27,7 @@ from membership.domain.donations import Donation
 from membership.domain.memberships import Membership
 from membership.domain.payments import Refund, RefundStatus
 from membership.domain.people import Person
-from membership.domain.personal_data import Holding, Paid, Similar, Verdict
+from membership.domain.personal_data import Paid, Similar, Verdict
 from membership.domain.roles import Ability
 from membership.money import Money
 from membership.web import attempts, locales, sheets, view
@@ -79,7 +79,8 @@ def person(reference: str) -> Response:
     with writing():
         _note_opened(people.get_person(reference))
         db.session.commit()
-    return _drawn(reference, 200, _asked(reference))
+    shown = Shown(people.get_person(reference))
+    return _drawn(shown, 200, _asked(shown))
 
 
 def draw(reference: str, status: int, *, act: Act) -> Response:
@@ -87,7 +88,7 @@ def draw(reference: str, status: int, *, act: Act) -> Response:
     db.session.rollback()
     _note_opened(people.get_person(reference))
     db.session.commit()
-    return _drawn(reference, status, act)
+    return _drawn(Shown(people.get_person(reference)), status, act)
 
 
 def _note_opened(shown: Person) -> None:
@@ -103,35 +104,30 @@ def _note_opened(shown: Person) -> None:
         )
 
 
-def _asked(reference: str) -> Act | None:
+def _asked(shown: "Shown") -> Act | None:
     """The act that the address opens, its form filled in as far as we can."""
     name, of = request.args.get("do", ""), request.args.get("of", "")
     if name not in ACTS or not access.may(ACTS[name][1]):
         return None
     told: dict[str, object] = {"of": of}
     if name == "refund":
-        paid = next((one for one in _held(reference).payments if one.payment.reference == of), None)
+        paid = next((one for one in shown.held.payments if one.payment.reference == of), None)
         if paid is None:
             return None
         told |= {"amount": view.plain(paid.remains), "seen": str(paid.remains.minor)}
     return Act(name, ACTS[name][0](data=told))
 
 
-def _held(reference: str) -> Holding:
-    return personal_data.holding_of(people.get_person(reference), now=clock.now())
-
-
-def _drawn(reference: str, status: int, act: Act | None) -> Response:
+def _drawn(shown: "Shown", status: int, act: Act | None) -> Response:
     """The page, with fresh tokens."""
-    shown = Shown(people.get_person(reference), act)
     return sheets.page("staff/person/page.html", status, attempt=attempts.fresh(), shown=shown, act=act)
 
 
 class Shown:
     """What the page shows, worked out when it is asked for."""
 
-    def __init__(self, person_: Person, act: Act | None) -> None:
-        self.person, self.act, self.now = person_, act, clock.now()
+    def __init__(self, person_: Person) -> None:
+        self.person, self.now = person_, clock.now()
         self.held = personal_data.holding_of(person_, now=self.now)
         self.settings = view.settings()
         self.code = reports.code_of(person_.id)
@@ -256,8 +252,8 @@ class Shown:
 
     @cached_property
     def _titles(self) -> dict[int, str]:
-        numbers = {one.fundraiser_id for one in self.held.gifts}
-        return {one: fundraisers.fundraiser_of(one).words(locales.locale()).title for one in numbers}
+        asked = fundraisers.fundraisers_by_id(one.fundraiser_id for one in self.held.gifts)
+        return {number: one.words(locales.locale()).title for number, one in asked.items()}
 
     def title(self, gift: Donation) -> str:
         """What a gift was for."""
