@@ -199,10 +199,11 @@ def try_code(nonce: str, code: str, *, now: datetime | None = None) -> SignIn:
         return _use(asked, now)
     if tries < MOST_TRIES:
         raise Invalid(WRONG, field="code")
+    whose = db.session.scalar(select(Person.reference).where(Person.id == asked.person_id))  # of nobody too
     audit.record(
         audit.Tag.SIGNIN_REFUSED,
-        subject_type="sign-in",
-        subject_id=asked.id,
+        subject_type="person" if whose else "sign-in",
+        subject_id=whose or asked.id,
         details={"factor": "code", "wrong": MOST_TRIES},
         now=now,
     )
