@@ -7,7 +7,7 @@ from sqlalchemy import event, func, select
 
 from membership import clock, mail
 from membership.db import db
-from membership.domain import signins
+from membership.domain import people, signins
 from membership.domain.audit import Record, Tag
 from membership.domain.people import Person
 from membership.domain.signins import Session, SignIn
@@ -137,6 +137,7 @@ def test_five_wrong_codes_and_the_right_one_too_late(client, mailbox):
     assert give_code(client, code).status_code == 403
     assert not is_in(client)
     details = db.session.scalar(select(Record).where(Record.tag == Tag.SIGNIN_REFUSED))
+    assert (details.subject_type, details.subject_id) == ("person", people.find_by_email(ANA).reference)
     assert "@" not in f"{details.subject_id}{details.details}{details.reason}"
     assert press(client, link).status_code == 303  # the link still works, as the page says
 
@@ -276,7 +277,10 @@ def test_a_stolen_cookie_dies_with_signing_out(app, client, other, known):
 def test_out_everywhere(app, client, other, known):
     as_member(client, known)
     as_member(other, known)
-    client.post("/sign-out", data={"csrf_token": form_token(client), "everywhere": "yes"})
+    client.get("/account/sessions")
+    (form,) = (one for one in client.page.iter("form") if one.find("input[@name='everywhere']") is not None)
+    told = {one.get("name"): one.get("value") for one in form.iter("input")}
+    assert client.post(form.get("action"), data=told).location == "/sign-in?out=everywhere"
     assert not is_in(client)
     assert not is_in(other)
 
@@ -287,6 +291,15 @@ def test_asking_very_often(client, monkeypatch):
     assert ask(client, path="/sign-in?again=yes").status_code == 429
     assert value(client, "email") == ANA
     assert title(client).startswith("Error:")
+
+
+def test_one_machine_that_never_stops_keeps_no_owner_out(app, other, monkeypatch):
+    monkeypatch.setattr(brakes, "PER_EMAIL", brakes.PER_EMAIL_MAILED + 1)
+    monkeypatch.setattr(brakes, "IN_ALL", brakes.PER_EMAIL_MAILED + 1)
+    answers = [ask(app.test_client()).status_code for _ in range(brakes.PER_EMAIL_MAILED + 3)]
+    assert answers == [303] * brakes.PER_EMAIL_MAILED + [429] * 3
+    other.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    assert ask(other).status_code == 303
 
 
 def test_what_is_no_address_and_what_was_not_pressed(client):
