@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from membership import clock, vault
 from membership.config import Settings
 from membership.db import Base, db, str_enum
-from membership.domain import audit, outbox, signins
+from membership.domain import audit, outbox, people, signins
 from membership.domain.people import Person, new_reference
 from membership.errors import N_, Conflict, Invalid, NotAllowed
 
@@ -99,12 +99,10 @@ def propose(
 
 def _may_propose(person: Person, new_key: str) -> Correction | None:
     """The same proposal, if it waits already; raises what stands against another one."""
-    if person.erased_at is not None:
-        raise Conflict(N_("This person has been erased."))
+    person = people.lock_unless_erased(person.id)
     if new_key == person.email_key:
         raise Invalid(N_("This is the address we have already."), field="email")
     _refuse_if_taken(new_key)
-    db.session.refresh(person, with_for_update=True)
     waiting = open_of(person)
     if waiting is not None and waiting.new_email_key != new_key:
         raise Conflict(N_("Another correction is waiting. Decide that one first."))
@@ -151,7 +149,7 @@ def approve(
     `name` is what to seal with it where this server cannot open the identity itself.
     """
     now = now or clock.now()
-    person = db.session.get_one(Person, correction.person_id, with_for_update=True, populate_existing=True)
+    person = people.lock_unless_erased(correction.person_id)
     correction = _waiting(correction)
     if by.id == correction.proposed_by_id:
         raise NotAllowed(N_("You proposed this correction yourself: somebody else must agree to it."))
@@ -192,7 +190,7 @@ def _tell_new_address(
 def keep(correction: Correction, *, by: Person | None, now: datetime | None = None) -> Correction:
     """The address stays as it is: staff took the proposal back, or the owner of the old address said so (`by` None)."""
     now = now or clock.now()
-    person = db.session.get_one(Person, correction.person_id, with_for_update=True, populate_existing=True)
+    person = people.lock_unless_erased(correction.person_id)
     correction = _waiting(correction)
     _decide(correction, CorrectionStatus.CANCELLED, by, now)
     _audited(audit.Tag.EMAIL_KEPT, person, correction, by, now)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
 from membership.db import Base, db, insert_once, str_enum
-from membership.errors import N_, NotFound
+from membership.errors import N_, Conflict, NotFound
 
 
 class Standing(StrEnum):
@@ -140,10 +140,18 @@ def person_of(person_id: int) -> Person:
 def lock_person(person_id: int) -> Person:
     """This person as they are now, locked; whoever locks memberships of theirs too has done that before.
 
-    The lock leaves the key alone: rows that point to a person, as payments do, are added meanwhile.
+    Rows that point to a person, as payments do, are added meanwhile: their address may not change under this lock.
     """
     fresh = select(Person).where(Person.id == person_id).with_for_update(key_share=True)
     return db.session.scalars(fresh.execution_options(populate_existing=True)).one()
+
+
+def lock_unless_erased(person_id: int) -> Person:
+    """This person, locked with their address. Raises Conflict for one who has been erased, be it a moment ago."""
+    person = db.session.get_one(Person, person_id, with_for_update=True, populate_existing=True)
+    if person.erased_at is not None:
+        raise Conflict(N_("This person has been erased."))
+    return person
 
 
 def note_bounced(email_key: str, now: datetime | None = None) -> Person | None:

@@ -127,3 +127,12 @@ def test_an_address_in_use_is_refused_without_saying_whose(ana, tamar, giorgi):
 def test_what_is_no_other_address_is_refused(ana, tamar, email):
     with pytest.raises(Invalid):
         proposed(ana, tamar, email)
+
+
+def test_nobody_who_is_erased_gets_an_address(ana, tamar, giorgi):
+    correction = proposed(ana, tamar)
+    people.forget(ana)
+    for decide in (approved, corrections.keep):
+        with pytest.raises(Conflict, match="erased"):
+            decide(correction, by=giorgi, now=clock.now() + WEEK)
+    assert (ana.email_key, ana.sealed_identity) == (None, None)

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import LargeBinary, func, select
@@ -204,6 +205,40 @@ def test_erasing_waits_for_whoever_follows_a_payment(real_database):
     assert real_database.together(follow, erase) == [None, None]
     db.session.expire_all()
     assert people.person_of(ids[0]).erased_at is not None
+
+
+def test_nothing_is_written_about_somebody_who_was_erased_meanwhile(real_database):
+    """Whoever read the person before finds out when it is their turn."""
+    ids, plan_id = [make.person(f"{name}@example.org").id for name in ("ana", "tamar")], make.plan().id
+    db.session.commit()
+    is_erased, settings = threading.Event(), make.settings()
+
+    def erase(ana, tamar):
+        personal_data.erase(ana, by=tamar)
+        is_erased.set()
+        time.sleep(0.3)  # until the others have read the person and wait
+
+    def grant(ana, tamar):
+        memberships.grant(
+            ana, plans.plan_of(plan_id), kind=Kind.GIFT, until=clock.now() + timedelta(days=9), by=tamar,
+            reason="", to="ana@example.org", settings=settings,
+        )  # fmt: skip
+
+    def propose(ana, tamar):
+        corrections.propose(ana, "a@example.net", by=tamar, old_email="ana@example.org", settings=settings)
+
+    def done(act):
+        if act is not erase:
+            is_erased.wait(60)
+        with writing():
+            act(*[people.person_of(one) for one in ids])
+            db.session.commit()
+
+    first, *others = real_database.together(*[partial(done, act) for act in (erase, grant, propose)])
+    assert first is None
+    assert [str(one) for one in others] == ["This person has been erased."] * 2
+    assert people.person_of(ids[0]).locked_contact is None
+    assert db.session.scalar(select(func.count()).select_from(Email)) == 0
 
 
 def test_a_history_is_one_line_by_time_in_pages(full):

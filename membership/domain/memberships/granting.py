@@ -44,7 +44,7 @@ def grant(
     assert kind is not Kind.PAID, "a paid membership is joined, not given"
     if not now < until <= now + LONGEST:
         raise Invalid(N_("Please choose a day in the future, within ten years."), field="until")
-    db.session.refresh(person, with_for_update=True)  # two presses at once come one after the other
+    person = people.lock_unless_erased(person.id)  # two presses at once come one after the other
     known = find_by_attempt(attempt) if attempt else None
     if known is not None:
         return known
