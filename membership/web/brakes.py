@@ -29,14 +29,23 @@ def may_send(what: str, reference: str) -> bool:
 
 
 def may_try(what: str, email: str) -> bool:
-    """Count one try of `what` (gift, join, transfer, leave); False when there were too many."""
-    own = limits.hit(f"{what}-browser", attempts.browser(), most=PER_BROWSER, per=HOUR)
+    """Count one try of `what` (gift, join, transfer, leave); False when there were too many.
+
+    From near to far, and what is refused near is not counted further on: one machine, however often it asks, uses up
+    neither what the owner of an address may ask for nor what everybody may.
+    """
     address, network = vault.email_key(email), guards.network_of(request)
-    known = limits.hit(f"{what}-email", address, most=PER_EMAIL, per=HOUR)
-    if what not in PAID_FIRST:  # a stranger far away must not use up what its owner may ask for
-        known &= limits.hit(f"{what}-email-near", f"{address} {network}", most=PER_EMAIL_MAILED, per=HOUR)
-    near = limits.hit(f"{what}-network", network, most=PER_NETWORK, per=TEN_MINUTES)
-    everywhere = limits.hit(f"{what}-all", "all", most=IN_ALL, per=TEN_MINUTES)
-    if not everywhere:
-        current_app.logger.error("%s: more than %d tries in ten minutes, all together", what, IN_ALL)
-    return own and known and near and everywhere
+    windows = [
+        ("browser", attempts.browser(), PER_BROWSER, HOUR),
+        ("network", network, PER_NETWORK, TEN_MINUTES),
+        ("email", address, PER_EMAIL, HOUR),
+        ("all", "all", IN_ALL, TEN_MINUTES),
+    ]
+    if what not in PAID_FIRST:
+        windows.insert(1, ("email-near", f"{address} {network}", PER_EMAIL_MAILED, HOUR))
+    for name, key, most, per in windows:
+        if not limits.hit(f"{what}-{name}", key, most=most, per=per):
+            if name == "all":
+                current_app.logger.error("%s: more than %d tries in ten minutes, all together", what, most)
+            return False
+    return True
