@@ -140,6 +140,21 @@ def core() -> Connection:
     return session.connection()
 
 
+@contextmanager
+def alone() -> Iterator[Connection]:
+    """A transaction for statements that were built once and read no rows: no session is made for it. Commits.
+
+    Whoever is inside a transaction of the engine's only connection gets a savepoint of it.
+    """
+    bind: Any = db.engine
+    if isinstance(bind, Connection):
+        with bind.begin_nested():
+            yield bind
+    else:
+        with bind.begin() as connection:
+            yield connection
+
+
 def insert_once(table: type[Base], **values: Any) -> bool:
     """INSERT .. ON CONFLICT DO NOTHING: whether this call made the row. Safe when two do it at once."""
     connection = core()
@@ -154,13 +169,14 @@ def upsert(
     counted: tuple[str, ...] = (),
     taken: tuple[str, ...] = (),
     told: str | None = None,
+    on: Connection | None = None,
 ) -> Any:
     """INSERT .. ON CONFLICT (keys) DO UPDATE in one statement, safe when two do it at once.
 
     A row that stands has its `counted` columns go up by one, and its `taken` ones become these values. Returns what
-    the column `told` holds afterwards, where one is asked for.
+    the column `told` holds afterwards, where one is asked for. `on` is a connection without a session.
     """
-    connection = core()
+    connection = on or core()
     done = connection.execute(
         _upsert(table, connection.dialect.name, keys=keys, counted=counted, taken=taken, told=told), values
     )

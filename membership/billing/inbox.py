@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, bindparam, select, text, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -26,7 +27,7 @@ from membership.billing.gateway import (
     StripeUnavailable,
     verify,
 )
-from membership.db import Base, core, db, upsert, writing
+from membership.db import Base, alone, core, db, upsert, writing
 from membership.domain.donations import Donation
 from membership.domain.memberships import Membership
 
@@ -123,8 +124,8 @@ def receive(body: bytes, signature: str | None, *, now: datetime | None = None) 
     if event.livemode != settings.is_live or event.account:
         log.warning("an event of another mode or account was set aside", extra={"event_id": event.id})
         return 200
-    store(event, payload, source="webhook", now=now or clock.now())
-    db.session.commit()
+    with alone() as connection:
+        store(event, payload, source="webhook", now=now or clock.now(), on=connection)
     return 200
 
 
@@ -132,7 +133,9 @@ def _no_number(_text: str) -> None:
     raise ValueError("NaN and Infinity are no JSON")
 
 
-def store(event: facts.EventFacts, payload: bytes, *, source: str, now: datetime) -> None:
+def store(
+    event: facts.EventFacts, payload: bytes, *, source: str, now: datetime, on: Connection | None = None
+) -> None:
     """Keep the event once and mark its object dirty: two statements, the caller commits."""
     upsert(
         StripeEvent,
@@ -152,12 +155,13 @@ def store(event: facts.EventFacts, payload: bytes, *, source: str, now: datetime
         },
         keys=("event_id",),
         counted=("deliveries",),
+        on=on,
     )
     if event.object_id and event.object_type in CONVERGENCES:
-        mark_dirty([(event.object_type, event.object_id)], now=now)
+        mark_dirty([(event.object_type, event.object_id)], now=now, on=on)
 
 
-def mark_dirty(keys: Iterable[Key], *, now: datetime) -> None:
+def mark_dirty(keys: Iterable[Key], *, now: datetime, on: Connection | None = None) -> None:
     """Have these objects looked at again, at once."""
     for object_type, object_id in sorted(set(keys)):  # one order for all, so two workers never wait in a ring
         upsert(
@@ -174,6 +178,7 @@ def mark_dirty(keys: Iterable[Key], *, now: datetime) -> None:
             keys=("object_type", "object_id"),
             counted=("dirty_seq",),
             taken=("not_before", "dead", "attempts"),
+            on=on,
         )
 
 
