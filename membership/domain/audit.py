@@ -91,6 +91,7 @@ class Tag(StrEnum):
     ROLE_GRANTED = "role.granted"
     ROLE_REVOKED = "role.revoked"
     FACTOR_ENROLLED = "factor.enrolled"
+    FACTOR_RECOVERED = "factor.recovered"
     FACTOR_RESET = "factor.reset"
     SESSION_STARTED = "session.started"
     SESSIONS_ENDED = "sessions.ended"

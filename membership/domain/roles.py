@@ -230,10 +230,11 @@ def take_secret(member: StaffMember, secret: str, *, now: datetime | None = None
     return member
 
 
-def check_code(person: Person, code: str, *, now: datetime, at: datetime) -> None:
+def check_code(person: Person, code: str, *, now: datetime, at: datetime) -> int | None:
     """Take a code of the authenticator app or a recovery code, each once. `at` is the time on the telephone's clock.
 
-    Invalid for a wrong one; NotAllowed after five, or when there is no factor. Commit either way: tries count.
+    Gives how many recovery codes are left where one was taken. Invalid for a wrong one; NotAllowed after five, or
+    when there is no factor. Commit either way: tries count.
     """
     member = _locked(person.id)
     if member is None or member.revoked_at is not None or member.locked_secret is None:
@@ -244,12 +245,20 @@ def check_code(person: Person, code: str, *, now: datetime, at: datetime) -> Non
         counter = _counter(secret, typed, member.last_counter, at)
         _count_wrong(member, person, ok=counter is not None, now=now)
         member.last_counter = counter
-    else:
-        spent = _recovery_hash(member, typed)
-        left = [one for one in member.recovery_hashes if not hmac.compare_digest(one, spent)]
-        _count_wrong(member, person, ok=len(left) < len(member.recovery_hashes), now=now)
-        member.recovery_hashes = left
-    db.session.flush()
+        db.session.flush()
+        return None
+    spent = _recovery_hash(member, typed)
+    left = [one for one in member.recovery_hashes if not hmac.compare_digest(one, spent)]
+    _count_wrong(member, person, ok=len(left) < len(member.recovery_hashes), now=now)
+    member.recovery_hashes = left
+    _record(audit.Tag.FACTOR_RECOVERED, person, person, now, left=len(left))
+    return len(left)
+
+
+def recovery_codes_left(person_id: int) -> int | None:
+    """How many recovery codes somebody of the staff still has; None for whoever has no second factor."""
+    member = find_staff(person_id)
+    return len(member.recovery_hashes) if member is not None and member.enrolled_at is not None else None
 
 
 def _count_wrong(member: StaffMember, person: Person, *, ok: bool, now: datetime) -> None:

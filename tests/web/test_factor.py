@@ -155,6 +155,12 @@ def test_setting_up_a_second_factor(app, client, mailbox):
     as_member(third, person)
     assert show_code(third, codes[0]).status_code == 422  # spent
     assert len(roles.find_staff(person.id).recovery_hashes) == roles.RECOVERY_CODES - 1
+    other.get("/staff/payments")
+    assert "9 recovery codes are left." in text(other)
+    other.get("/account/sessions")
+    assert "9 recovery codes for the desk are left." in text(other)
+    (spent,) = db.session.scalars(select(Record).where(Record.tag == Tag.FACTOR_RECOVERED))
+    assert (spent.subject_id, spent.by_id, spent.details) == (person.reference, person.id, {"left": 9})
 
 
 def test_an_enrolment_link_is_for_one_person_and_three_days(client):

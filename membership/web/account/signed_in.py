@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from membership import clock
 from membership.db import db
-from membership.domain import signins
+from membership.domain import roles, signins
 from membership.errors import N_, NotFound
 from membership.web import presses, sessions, sheets
 from membership.web.account import mine
@@ -19,6 +19,7 @@ def _page(status: int = 200, *, says: str = "", general: list[str] | None = None
         status,
         sessions=signins.sessions_of(mine.person()),
         here=sessions.session_here(),
+        recovery_codes=roles.recovery_codes_left(mine.person().id),
         did=mine.noted(),
         says=says,
         general=general or [],

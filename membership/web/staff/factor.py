@@ -3,6 +3,7 @@
 import segno
 from flask import Blueprint, Response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext, ngettext
 from markupsafe import Markup
 from pyotp import TOTP
 
@@ -15,6 +16,7 @@ from membership.errors import N_, Invalid, NotAllowed, NotFound
 from membership.web import attempts, sessions, sheets, view
 from membership.web.forms import fields
 from membership.web.forms.sign_in import CodeForm
+from membership.web.staff import frame
 
 bp = Blueprint("factor", __name__)
 
@@ -49,7 +51,7 @@ def check() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, 422)
     try:
-        roles.check_code(person, form.code.data or "", now=clock.now(), at=clock.outside())
+        left = roles.check_code(person, form.code.data or "", now=clock.now(), at=clock.outside())
     except (Invalid, NotAllowed) as refusal:
         db.session.commit()  # the try counts
         fields.refuse(form.code, view.sentence(refusal))
@@ -57,7 +59,18 @@ def check() -> ResponseReturnValue:
     response = redirect(_on(), 303)
     sessions.begin(response, person, SessionKind.STAFF)
     db.session.commit()
+    if left is not None:
+        frame.tell(_say_left(left))
     return response
+
+
+def _say_left(left: int) -> str:
+    """A recovery code opens the desk once: whoever runs short asks in time."""
+    return gettext("A recovery code opened the desk, and is used up.") + " " + (
+        ngettext("One recovery code is left.", "%(num)s recovery codes are left.", left)
+        if left
+        else gettext("None is left: ask an administrator for a new link before you need one.")
+    )  # fmt: skip
 
 
 def _must_have_factor(person: Person) -> None:

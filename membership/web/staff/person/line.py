@@ -90,6 +90,7 @@ RECORDS = {
     "role.granted": N_("Role given"),
     "role.revoked": N_("Role taken away"),
     "factor.enrolled": N_("Second factor set up"),
+    "factor.recovered": N_("Recovery code used"),
     "factor.reset": N_("Second factor reset"),
 }
 
