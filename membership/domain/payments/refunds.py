@@ -236,9 +236,8 @@ def ask_refund(
     )
     db.session.add(refund)
     db.session.flush()
-    _audited(
-        audit.Tag.REFUND_PROPOSED if needs_second else audit.Tag.PAYMENT_REFUNDED, refund, payment, by, now
-    )
+    tag = audit.Tag.REFUND_PROPOSED if needs_second else audit.Tag.PAYMENT_REFUNDED
+    _audited(tag, refund, payment, by, now, reason=reason)
     return refund
 
 
@@ -273,13 +272,20 @@ def _proposed(refund: Refund) -> Refund:
 
 
 def _audited(
-    tag: audit.Tag, refund: Refund, payment: Payment, by: Actor | None, now: datetime | None
+    tag: audit.Tag,
+    refund: Refund,
+    payment: Payment,
+    by: Actor | None,
+    now: datetime | None,
+    *,
+    reason: str = "",
 ) -> None:
     audit.record(
         tag,
         subject_type="payment",
         subject_id=payment.reference,
         by=by,
+        reason=reason,
         details={"minor": refund.amount_minor, "currency": payment.currency, "refund": refund.reference},
         now=now,
     )
@@ -313,8 +319,12 @@ def refund_seen(
 
 def refuse_refund(reference: str) -> None:
     """Note that Stripe will not make a refund we asked for: what it would have given back is still the payment's."""
-    refund = db.session.scalar(select(Refund).where(Refund.reference == reference))
-    if refund is not None and refund.status is RefundStatus.ASKED:
+    refund = find_refund(reference)
+    if refund is None:
+        return
+    lock_payment(refund.payment_id)
+    db.session.refresh(refund, with_for_update=True)  # it may have been seen at Stripe meanwhile
+    if refund.status is RefundStatus.ASKED:
         refund.status = RefundStatus.FAILED
 
 
