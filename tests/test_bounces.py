@@ -50,7 +50,10 @@ def test_an_address_that_is_no_more_is_written_to_no_more(server, sent):
     assert heard(server(sent)) is Told.GONE
     person = people.find_by_email(NINO)
     assert (gone(), person.bounced_at) == ([vault.email_key(NINO)], NOON)
-    assert not outbox.queue(key="receipt:ch_2", template="donation-receipt", to=NINO, locale="en", context={})
+    outbox.queue(key="receipt:ch_2", template="donation-receipt", to=NINO, locale="en", context={}, now=NOON)
+    db.session.commit()
+    assert mail.deliver(now=NOON) == 0
+    assert db.session.get(outbox.Email, "receipt:ch_2").dead
     (record,) = audit.history_of("person", person.reference)
     assert record.tag == audit.Tag.EMAIL_BOUNCED
     assert record.details["mail"] == "donation-receipt"

@@ -4,7 +4,8 @@ One mail per fact: the key says which fact ("receipt:ch_123"), and queueing it a
 and context are locked under the outbox key and forgotten once the mail is sent; keys, errors and templates
 stand in the clear and must not name a person.
 
-An address that mail came back from for good is not written to again until it is corrected (`Bounce`).
+An address that mail came back from for good is not written to again until it is corrected (`Bounce`). That is looked
+at when a mail is about to go: queueing is the same work for every address, so its time tells nothing of one.
 
 A worker claims a mail with a token of its own and a lease; only the holder of the token may say how it went,
 so a worker that comes back from the dead changes nothing. A mail that fails is tried again ever later and is
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, String, and_, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Index, String, and_, bindparam, delete, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -23,6 +24,8 @@ from membership.db import Base, core, db, insert_once
 from membership.errors import N_, Conflict, Invalid, NotFound
 
 MOST_TRIES = 12
+BOUNCED = "bounced"
+"""The trouble of a mail whose address takes none any more."""
 LEASE = timedelta(minutes=3)
 _HASH = 40
 _LONGEST_WAIT = timedelta(hours=6)
@@ -87,11 +90,8 @@ def queue(
     not_before: datetime | None = None,
     now: datetime | None = None,
 ) -> bool:
-    """Let a mail go out, once per key. False when the key is known, or when there is nobody to write to: no address,
-    or one that mail came back from.
-    """
-    recipient = _recipient(to)
-    if not to or (recipient is not None and is_bounced(recipient)):
+    """Let a mail go out, once per key. False when the key is known, or when there is no address to write to."""
+    if not to:
         return False
     now = now or clock.now()
     return insert_once(
@@ -100,7 +100,7 @@ def queue(
         template=template,
         locale=locale,
         sealed=vault.lock({"to": to, "context": dict(context)}),
-        recipient_key=recipient,
+        recipient_key=_recipient(to),
         message_hash=_hash(key),
         queued_at=now,
         not_before=not_before or now,
@@ -125,12 +125,15 @@ def bounced(email_key: str, status: str, now: datetime | None = None) -> bool:
 def claim(now: datetime, token: str) -> Email | None:
     """Take the mail that has waited longest, leased to `token` for three minutes; None when nothing is due.
 
-    Commit before sending. On PostgreSQL workers pass by each other's rows; on SQLite call it inside `writing()`.
+    Commit before sending, and also when it is None. On PostgreSQL workers pass by each other's rows; on SQLite call it
+    inside `writing()`.
     """
     while (email := _take(now, token)) is not None:
-        if email.attempts <= MOST_TRIES:
+        if _is_bounced(email):
+            email.last_error, email.sealed = BOUNCED, None
+        elif email.attempts <= MOST_TRIES:
             return email
-        email.dead, email.lease_token, email.lease_until = True, None, None  # its workers died on it
+        email.dead, email.lease_token, email.lease_until = True, None, None  # or its workers died on it
         db.session.flush()
     return None
 
@@ -192,12 +195,19 @@ def _held(email: Email | str, token: str) -> Email | None:
 
 
 def requeue(key: str, *, now: datetime | None = None) -> Email:
-    """Staff: try a mail again from the start. NotFound, or Conflict when it was sent or forgotten."""
+    """Staff: try a mail that was given up again from the start; one that waits or is being sent stays as it is.
+
+    NotFound, or Conflict when it was sent or forgotten, or its address takes none.
+    """
     email = db.session.get(Email, key, with_for_update=True, populate_existing=True)
     if email is None:
         raise NotFound(N_("There is no such mail."))
     if email.sealed is None:
         raise Conflict(N_("This mail was sent, or what it held is forgotten."))
+    if _is_bounced(email):
+        raise Conflict(N_("Mail to this address comes back. Correct the address first."))
+    if not email.dead:
+        return email
     email.dead, email.attempts, email.not_before = False, 0, now or clock.now()
     email.lease_token, email.lease_until = None, None
     db.session.flush()
@@ -249,28 +259,18 @@ def _due(now: datetime) -> ColumnElement[bool]:
     return and_(Email.sent_at.is_(None), ~Email.dead, Email.not_before <= now, free)
 
 
-def due(now: datetime | None = None) -> int:
-    """How many mails could go at this moment."""
-    return db.session.scalar(select(func.count()).select_from(Email).where(_due(now or clock.now()))) or 0
-
-
 def dead_ones() -> list[Email]:
-    """The mails that were given up, newest first."""
-    return list(db.session.scalars(select(Email).where(Email.dead).order_by(Email.queued_at.desc())))
+    """The mails that were given up, newest first; what an address takes none of is said of its person instead."""
+    found = select(Email).where(Email.dead, Email.last_error.is_distinct_from(BOUNCED))
+    return list(db.session.scalars(found.order_by(Email.queued_at.desc())))
 
 
 _BOUNCED = select(Bounce.email_key).where(Bounce.email_key == bindparam("key"))
 
 
-def is_bounced(email_key: str) -> bool:
-    """Whether mail to this address came back for good."""
-    return core().scalar(_BOUNCED, {"key": email_key}) is not None
-
-
-def mails_of(email_key: str, *, most: int = 100) -> list[Email]:
-    """The mails to one address, newest first: what staff see of them is the template and how it went."""
-    found = select(Email).where(Email.recipient_key == email_key)
-    return list(db.session.scalars(found.order_by(Email.queued_at.desc()).limit(most)))
+def _is_bounced(email: Email) -> bool:
+    """Whether mail to its address came back for good."""
+    return core().scalar(_BOUNCED, {"key": email.recipient_key}) is not None
 
 
 def find_by_message_id(text: str) -> Email | None:

@@ -86,7 +86,8 @@ def test_a_mail_that_came_back_is_not_written_again(app):
     make.person()
     outbox.bounced(vault.email_key(ANA), "5.1.1")
     asked()
-    assert rows(Email) == 0
+    assert rows(Email) == 1
+    assert outbox.claim(clock.now(), "mine") is None
 
 
 def test_a_row_that_nobody_can_open_holds_up_nobody(app):
