@@ -7,7 +7,7 @@ The map of the house; whoever stands higher may import what stands lower:
     billing     where we meet Stripe: outgoing calls, inbox, convergence
     mail        renders and sends what the outbox holds
     domain      the rules: one noun, one file, its tables, verbs and questions
-    vault db config clock   sealing, the database, settings, the one clock
+    vault db config clock logs   sealing, the database, settings, the one clock, what a log may hold
     money       integers in minor units, exact
     errors      refusals, as sentences for a human
     sandbox     a pretend Stripe that stands alone

@@ -10,7 +10,7 @@ import click
 import requests
 from flask import Flask
 
-from membership import cli, clock, vault, web
+from membership import cli, clock, logs, vault, web
 from membership.billing import account
 from membership.cli import demo_files
 from membership.cli.keys import keys
@@ -25,6 +25,7 @@ OFFSET_KEPT = 0.5
 
 def create_app(settings: Settings | None = None, *, stripe_session: requests.Session | None = None) -> Flask:
     """The app. Without settings they are read from the environment; `stripe_session` carries Stripe's requests."""
+    logs.hide_keys()
     if settings is None:
         demo_files.prepare(os.environ)
         try:
