@@ -157,7 +157,8 @@ def approve(
         raise Conflict(N_("The week in which its owner may object is not over yet."))
     _refuse_if_taken(correction.new_email_key)
     email = str(vault.unlock(correction.locked_email or b"")["email"])
-    outbox.forget_bounce(person.email_key)
+    for one in (person.email_key, correction.new_email_key):  # two of the staff vouch for the new one
+        outbox.forget_bounce(one)
     if person.email_key is not None:
         outbox.follow_address(person.email_key, correction.new_email_key, to=email)
     person.email_key, person.bounced_at = correction.new_email_key, None

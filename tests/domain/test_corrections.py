@@ -94,6 +94,14 @@ def test_mails_and_bounces_go_with_the_correction(ana, tamar, giorgi):
     assert db.session.query(outbox.Bounce).count() == 0
 
 
+def test_two_of_the_staff_vouch_for_an_address_so_mail_goes_there_again(ana, tamar, giorgi):
+    outbox.bounced(vault.email_key("nino@example.net"), "5.1.1")
+    approved(proposed(ana, tamar), by=giorgi, now=clock.now() + WEEK)
+    later = clock.now() + WEEK
+    going = [email.template for email in iter(lambda: outbox.claim(later, "mine"), None)]
+    assert going == ["email-correction", "email-corrected"]
+
+
 def test_the_owner_of_the_old_address_stops_it(ana, tamar, client):
     proposed(ana, tamar)
     path = notice()["context"]["cancel_url"].removeprefix(make.settings().base_url)
