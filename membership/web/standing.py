@@ -81,6 +81,12 @@ class Standing:
         return (held.ends_at or held.paid_until) if self.state in ("ending", "closing") else held.ends_at
 
     @property
+    def open_to_leaver(self) -> datetime | None:
+        """Until when everything stays open to whoever has left: the end, or what staff gave beyond it."""
+        days = (self.ends_on, self.membership.extra_until) if self.state == "ending" else ()
+        return max((day for day in days if day), default=None)
+
+    @property
     def may_change(self) -> bool:
         """Whether plan and amount can be changed."""
         return self.is_paid and self.state == "running"
@@ -102,8 +108,8 @@ class Standing:
 
     @property
     def may_return(self) -> bool:
-        """Whether leaving can be taken back."""
-        return self.state == "ending"
+        """Whether leaving can be taken back: not where another membership goes on instead."""
+        return self.state == "ending" and memberships.find_other(self.membership) is None
 
     @property
     def withdraw_until(self) -> datetime | None:

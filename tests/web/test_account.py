@@ -11,7 +11,7 @@ from membership.domain import donations, memberships, payments, people, plans
 from membership.domain.audit import Record, Tag
 from membership.domain.memberships import Kind, Membership, MembershipStatus
 from membership.domain.payments import Payment
-from membership.web import brakes
+from membership.web import brakes, view
 from tests import make
 from tests.journeys.donor import control, path_of, settle, state
 from tests.journeys.joiner import Joiner, days
@@ -96,6 +96,27 @@ def test_leaving_and_coming_back(ana, stripe, mailbox):
     settle(stripe)
     assert [one["Subject"] for one in mailbox].count("You have left") <= 1
     assert state(stripe)["subscriptions_live"] == 1
+
+
+def test_whoever_has_left_reads_the_day_that_staff_gave(ana):
+    ana.follows(ana.presses("/account/leave"))
+    told = {"by": make.person("staff@example.org"), "reason": "thanks", "settings": make.settings()}
+    until = memberships.extend(ana.membership, days=30, **told).extra_until
+    db.session.commit()
+    assert until > ana.membership.ends_at
+    for path in ("/account", f"/leave/{ana.membership.leave_token}"):
+        assert f"Everything stays open until {' '.join(view.full_day(until).split())}" in ana.opens(path)
+
+
+def test_whoever_left_and_joined_again_is_not_asked_to_stay(ana, stripe):
+    ana.presses("/account/leave")
+    left = ana.membership
+    Joiner(stripe).joins(plan="patron")
+    assert left.is_live
+    for path in ("/account", f"/leave/{left.leave_token}"):
+        said = ana.opens(path)
+        assert "You have left" in said
+        assert "Stay a member after all" not in said
 
 
 def test_a_button_without_a_token_does_nothing(ana):
