@@ -1,6 +1,7 @@
 """One person at the desk: what the page says, each act and what refuses it, who may do it, what is on record."""
 
 import json
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -29,6 +30,19 @@ from tests.web.desk import Desk, path, tags
 from tests.web.visitor import beside, text, title
 
 WEEK = timedelta(days=7)
+
+
+@contextmanager
+def without_private_key():
+    """This server cannot open what is sealed, as in most newsrooms."""
+    told = make.settings()
+    vault.configure(vault.Keys(told.vault_public_key, None, told.email_key, told.outbox_keys))
+    try:
+        yield
+    finally:
+        vault.configure(
+            vault.Keys(told.vault_public_key, told.vault_private_key, told.email_key, told.outbox_keys)
+        )
 
 
 @pytest.fixture
@@ -74,14 +88,9 @@ def test_the_page_says_who_what_was_paid_and_what_happened_and_the_opening_is_on
 
 
 def test_without_the_key_there_are_codes_and_no_names(app, giver):
-    settings = make.settings()
-    told = settings.vault_public_key, None, settings.email_key, settings.outbox_keys
     desk = Desk(app)
-    vault.configure(vault.Keys(*told))
-    try:
+    with without_private_key():
         said = desk.opens(giver)
-    finally:
-        vault.configure(vault.Keys(told[0], settings.vault_private_key, *told[2:]))
     assert "name sealed" in said
     assert "ana@example.org" not in said
 
@@ -155,6 +164,20 @@ def test_one_press_of_one_page_refunds_once_and_a_second_tab_is_told(app, stripe
     settle(stripe)
     assert state(stripe)["refunded"] == 500
     assert tags("payment", paid.reference) == ["payment.refunded", "refund.refused"]
+
+
+def test_a_form_that_was_refused_half_way_is_never_said_to_have_been_done(app, stripe, paid, giver):
+    """Asking Stripe for the address ends a transaction, so the count of the press stays although a rule said no."""
+    giver.bounced_at = clock.now()
+    desk = Desk(app, "support")
+    with without_private_key():
+        desk.opens(giver)
+        hidden = {name: desk.browser.field(name) for name in ("csrf_token", "attempt")}
+        assert desk.posts(giver, "send").status_code == 409
+        assert desk.browser.post(f"{path(giver)}/send", data=hidden).status_code == 303
+        said = desk.opens(giver)
+    assert "nothing more was done" in said
+    assert "for then was done" not in said
 
 
 @pytest.mark.settings(REVIEW_ABOVE="EUR:10,USD:10,GBP:10,GEL:30")

@@ -72,7 +72,7 @@ def press(
 def _do(reference: str, name: str, deed: Deed, form: Any, attempt: Attempt) -> ResponseReturnValue:
     if name != "export" and not limits.hit("desk-press", attempt.id, most=1, per=DAY, now=clock.now()):
         db.session.commit()
-        frame.tell(_used(name))
+        frame.tell(_used())
         return back(reference)
     said = deed(people.get_person(reference), form, attempt)
     db.session.commit()
@@ -82,13 +82,14 @@ def _do(reference: str, name: str, deed: Deed, form: Any, attempt: Attempt) -> R
     return back(reference)
 
 
-def _used(name: str) -> str:
-    """A double click, or a form found again with Back, which may ask for something else now."""
-    if name == "refund":
-        return gettext(
-            "This form was used already: what it asked for then was done, nothing more is given back."
-        )
-    return gettext("This form was used already: what it asked for then was done, and nothing more.")
+def _used() -> str:
+    """A double click, or a form found again with Back, which may ask for something else now. The first press may have
+    been refused after Stripe was asked, so nobody is told that it was done.
+    """
+    return gettext(
+        "This form was used already, and it counts once: nothing more was done, and nothing more is given back. What"
+        " became of it stands on this page."
+    )
 
 
 def back(reference: str) -> ResponseReturnValue:
