@@ -15,6 +15,7 @@ from membership.web.forms.fields import refuse
 from membership.web.forms.join import JoinForm
 from membership.web.joinpage import JoinPage, Terms, value_of
 from membership.web.squeeze import Sheet
+from membership.web.standing import Standing
 
 bp = Blueprint("join", __name__)
 
@@ -26,8 +27,9 @@ CLOSED = "join/closed.html"
 @bp.get(PATH)
 def form(slug: str) -> ResponseReturnValue:
     """The form as everybody sees it, with this visitor's tokens; after a cancelled payment, as it was left."""
-    if has_membership():
-        return sheets.page("join/member.html")
+    held = _held()
+    if held:
+        return _member_page(held)
     left = _left_behind(slug)
     if left is not None:
         became = thanks.became_of(left)
@@ -43,11 +45,17 @@ def form(slug: str) -> ResponseReturnValue:
     return sheet.response(attempts.tokens(attempts.fresh()) if sheet.has_room else "")
 
 
-def has_membership() -> bool:
-    """Whether a member reads this who pays already: changing the plan is what helps, not a second membership."""
+def _held() -> list[Membership]:
+    """What a member who reads this pays for already: changing it is what helps, not a second membership."""
     person = sessions.person_here()
     live = memberships.live_of(person.id) if person else []
-    return any(membership.kind is Kind.PAID for membership in live)
+    return [membership for membership in live if membership.kind is Kind.PAID]
+
+
+def _member_page(held: list[Membership], status: int = 200) -> Response:
+    return sheets.page(
+        "join/member.html", status, may_change=any(Standing.of(one).may_change for one in held)
+    )
 
 
 def _blank(slug: str, currency: str) -> Sheet:
@@ -88,8 +96,9 @@ def join(slug: str) -> ResponseReturnValue:
     terms = Terms.of(plan)
     if not plan.is_open or not terms.prices:
         return sheets.page(CLOSED, 422, words=plan.words(locales.locale()))
-    if has_membership():
-        return sheets.page("join/member.html", 422)
+    held = _held()
+    if held:
+        return _member_page(held, 422)
     form = JoinForm(request.form)
     form.currency, form.offered = terms.currency, tuple(terms.prices)
     attempt = attempts.read(request.form.get("attempt", ""))

@@ -119,6 +119,25 @@ def test_whoever_left_and_joined_again_is_not_asked_to_stay(ana, stripe):
         assert "Stay a member after all" not in said
 
 
+def test_whoever_has_left_is_told_at_once_that_the_plan_cannot_be_changed(ana):
+    assert "/account/plan" in hrefs(ana, "/join/patron")
+    ana.presses("/account/leave")
+    ana.opens("/account")
+    said = ana.follows(ana.ours.get("/account/plan"))
+    assert "As it stands, plan and amount cannot be changed." in said
+    assert "Stay a member after all" in said
+    assert "As it stands" not in ana.opens("/account")
+    found = hrefs(ana, "/join/patron")
+    assert "/account" in found
+    assert "/account/plan" not in found
+    assert "whoever has left can stay after all" in text(ana.ours)
+
+
+def hrefs(member, path):
+    member.opens(path)
+    return [a.get("href") for a in next(member.ours.page.iter("main")).iter("a")]
+
+
 def test_a_button_without_a_token_does_nothing(ana):
     for path in ("leave", "pause", "return", "go-on", "keep", "withdraw", "card", "plan", "language"):
         answer = ana.ours.post(f"/account/{path}", data={"months": "1", "language": "ka"})

@@ -80,8 +80,9 @@ def _page(
 ) -> Response:
     membership = mine.membership()
     standing, offers = Standing.of(membership), _offers(membership)
-    if not standing.is_paid:
-        raise mine.Over(N_("What was given has no price that could be changed."))
+    if not standing.may_change:
+        mine.note("fixed")
+        raise mine.Over(N_("As it stands, neither plan nor amount can be changed."))
     return sheets.page(
         "account/plan.html",
         status,
