@@ -14,7 +14,7 @@ from membership.domain.people import Standing
 from membership.domain.roles import Ability
 from membership.errors import Conflict, Invalid
 from tests import make
-from tests.journeys.donor import DECLINED, control, settle, state
+from tests.journeys.donor import DECLINED, GOOD, control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
 
 
@@ -438,6 +438,23 @@ def test_an_amount_has_a_limit_when_it_is_changed_too(ana, stripe):
         checkout.preview(
             ana.joins(), plan=plans.get_plan("patron"), amount=make.EUR("999999"), interval="month"
         )
+
+
+def test_a_bill_that_was_fetched_just_before_it_was_paid_is_not_a_late_one(ana, stripe, mailbox):
+    mine, v1 = ana.joins(), account.here().gateway._client.v1
+    ana.card_fails_from_now_on()
+    stripe.advance(days=32)
+    bill = v1.invoices.list({"limit": 1}).data[0]
+    found = account.here().gateway.invoice(bill.id)
+    assert (found.status, found.attempts > 0) == ("open", True)
+    control(stripe, "card", subscription=mine.stripe_subscription_id, card_number=GOOD)
+    v1.invoices.pay(bill.id)
+    settle(stripe)
+    mailbox.clear()
+    converge.CONVERGENCES["invoice"].apply(found, make.settings(), clock.now())
+    db.session.commit()
+    settle(stripe)
+    assert (ana.membership.late_attempts, ana.membership.late_invoice_id, mailbox) == (0, None, [])
 
 
 def test_a_debit_that_the_bank_has_not_answered_is_not_a_failed_one(ana, stripe, mailbox):

@@ -24,7 +24,7 @@ from membership.domain.memberships.joining import (
     move,
 )
 from membership.domain.memberships.opening import open_until
-from membership.domain.payments import Payment
+from membership.domain.payments import Payment, PaymentStatus
 from membership.domain.payments.fetched import ENDED, LATE, Standing
 from membership.money import Money
 
@@ -170,6 +170,8 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
         return
     if failure.attempts <= membership.late_attempts and membership.late_invoice_id == failure.invoice_id:
         return
+    if _is_paid(membership, failure.invoice_id):  # it was fetched just before
+        return
     membership.late_invoice_id, membership.late_attempts = failure.invoice_id, failure.attempts
     which = "last" if failure.again_at is None else {1: "first", 2: "again"}.get(failure.attempts)
     if which is None:
@@ -195,6 +197,13 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
             "leave_url": settings.link(f"/leave/{membership.leave_token}", locale),
         },
         now=now,
+    )
+
+
+def _is_paid(membership: Membership, invoice_id: str) -> bool:
+    return any(
+        payment.stripe_invoice_id == invoice_id and payment.status is PaymentStatus.SUCCEEDED
+        for payment in payments.payments_of(membership_id=membership.id)
     )
 
 
