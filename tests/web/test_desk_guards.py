@@ -3,11 +3,13 @@
 import pytest
 
 from membership.db import db
-from membership.domain import audit, payments, people
-from tests import make
-from tests.journeys.donor import Donor, settle
+from membership.domain import audit, donations, payments, people
+from membership.domain.payments import RefundStatus
+from tests import make, signed_in
+from tests.journeys.donor import Donor, settle, state
+from tests.make import EUR
 from tests.web.desk import Desk
-from tests.web.visitor import beside
+from tests.web.visitor import beside, text, title
 
 
 @pytest.fixture
@@ -43,3 +45,95 @@ def test_a_refund_says_why_on_record_and_no_address_gets_there(app, giver, paid)
         ("refund.refused", desk.me.id, ""),
         ("payment.refunded", desk.me.id, "asked on the telephone"),
     ]
+
+
+# --- money of nobody we know -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nobodys(app, stripe):
+    """€20 that arrived at the pretend Stripe for no gift that we know."""
+    make.fundraiser()
+    donor = Donor(app, stripe)
+    donor.pay(donor.start())
+    (gift,) = db.session.query(donations.Donation)
+    gift.attempt = "somebody-elses"
+    for _ in range(2):
+        db.session.commit()
+        stripe.advance(seconds=3700)
+        settle(stripe)
+    (payment,) = db.session.query(payments.Payment)
+    assert (payment.apart, payment.person_id) == ("no-pledge", None)
+    return payment
+
+
+def opens(browser, paid):
+    """The list at one payment, its form on it."""
+    answer = browser.get(f"/staff/payments?payment={paid.reference}")
+    assert answer.status_code == 200
+
+
+def gives_back(browser, paid, **fields):
+    names = ("csrf_token", "attempt", "seen", "amount")
+    return browser.post(
+        f"/staff/payments/{paid.reference}", data={name: browser.field(name) for name in names} | fields
+    )
+
+
+def test_what_nobody_known_paid_is_given_back_where_it_stands(app, stripe, nobodys):
+    desk = Desk(app, "treasurer")
+    desk.browser.get("/staff/payments?state=apart")
+    (way,) = [a.get("href") for a in desk.browser.page.iter("a") if a.text == "Refund"]
+    signed_in.forget_confirmation(desk.browser, desk.me)
+    desk.browser.get(way)
+    assert gives_back(desk.browser, nobodys, code="").status_code == 422
+    assert beside(desk.browser, "code")
+    assert gives_back(desk.browser, nobodys, code=signed_in.code(), reason="x@example.org").status_code == 422
+    assert beside(desk.browser, "reason")
+    assert payments.refunds_of(nobodys) == []
+    told = {"amount": "5", "reason": "sent by mistake"}
+    press = {name: desk.browser.field(name) for name in ("csrf_token", "attempt", "seen")}
+    for _ in range(2):  # a double click
+        assert gives_back(desk.browser, nobodys, **told | press).status_code == 303
+        opens(desk.browser, nobodys)
+        assert "€5 goes back: Stripe has agreed" in text(desk.browser)
+    assert gives_back(desk.browser, nobodys, seen="2000").status_code == 409
+    assert "has changed since you opened the page" in text(desk.browser)
+    assert title(desk.browser).startswith("Error:")
+    opens(desk.browser, nobodys)
+    assert gives_back(desk.browser, nobodys).status_code == 303, "all that remains is filled in"
+    settle(stripe)
+    assert state(stripe)["refunded"] == 2000
+    opens(desk.browser, nobodys)
+    assert "Give it back" not in text(desk.browser)
+    assert done("payment", nobodys.reference) == [
+        ("refund.refused", desk.me.id, ""),
+        ("payment.refunded", desk.me.id, "sent by mistake"),
+        ("refund.refused", desk.me.id, ""),
+        ("payment.refunded", desk.me.id, ""),
+    ]
+
+
+@pytest.mark.settings(REVIEW_ABOVE="EUR:10,USD:10,GBP:10,GEL:30")
+def test_much_of_nobody_s_money_takes_a_second_person(app, stripe, nobodys):
+    tamar, giorgi = Desk(app, "treasurer"), Desk(app, "admin")
+    opens(tamar.browser, nobodys)
+    assert gives_back(tamar.browser, nobodys).status_code == 303
+    opens(tamar.browser, nobodys)
+    assert "The refund of €20 is proposed" in text(tamar.browser)
+    (refund,) = payments.refunds_of(nobodys)
+    assert refund.status is RefundStatus.PROPOSED
+    giorgi.browser.get("/staff/refunds")
+    told = {"csrf_token": giorgi.browser.field("csrf_token"), "action": "approve"}
+    assert giorgi.browser.post(f"/staff/refunds/{refund.reference}", data=told).status_code == 303
+    settle(stripe)
+    assert state(stripe)["refunded"] == 2000
+
+
+def test_what_somebody_paid_is_not_given_back_from_the_list(app, giver, paid):
+    desk = Desk(app, "treasurer")
+    opens(desk.browser, paid)
+    assert "Give it back" not in text(desk.browser)
+    hidden = dict.fromkeys(("csrf_token", "attempt"), "")
+    assert desk.browser.post(f"/staff/payments/{paid.reference}", data=hidden).status_code == 404
+    assert payments.remaining(paid) == EUR("20")

@@ -73,6 +73,7 @@ DESK = {
     "POST /staff/people/<reference>/export": ADMIN,
     "POST /staff/people/<reference>/erase": ADMIN,
     "/staff/payments": ALL,
+    "POST /staff/payments/<reference>": TREASURERS,
     "/staff/refunds": TREASURERS,
     "POST /staff/refunds/<reference>": TREASURERS,
     "/staff/review": TREASURERS,

@@ -61,6 +61,8 @@ class World:
         self.gone = make.person("gone@example.org")
         self.held = make.donation(settled=True, email="held@example.org")
         self.held.review = Review.HELD
+        charge = make.arrival(self.gift, amount=make.EUR("10"))
+        self.nobodys = donations.arrived(None, charge, settings=make.settings(), now=clock.now())
         asked = signins.ask("ana@example.org", nonce="", locale="en")
         self.sign_in = vault.unlock(asked.locked)
         signins.dispatch(make.settings())
@@ -130,6 +132,7 @@ class World:
         return {
             "/staff/people": {"q": "ana@example.org"},
             "/staff/people/export": {"format": "csv"},
+            "/staff/payments/<reference>": {"<reference>": self.nobodys.reference, "amount": "1", "seen": "1000"},
             "/staff/refunds/<reference>": {"<reference>": self.refund.reference, "action": "withdraw"},
             "/staff/review/<reference>": {"<reference>": self.held.reference, "action": "accept"},
             "/staff/events": {"what": "mail", "mail": "x:1"},

@@ -63,6 +63,16 @@ class Paid:
     plan_id: int | None
     interval: str | None
 
+    @property
+    def remains(self) -> Money:
+        """What could still be given back."""
+        return self.amount if self.refunded is None else self.amount - self.refunded
+
+    @property
+    def is_left_to_staff(self) -> bool:
+        """Whether nobody known paid it, so that it can be given back here alone."""
+        return self.who is None and self.status is PaymentStatus.SUCCEEDED and self.remains.minor > 0
+
 
 def page_of(asked: PaymentFilter, place: Place = TOP, *, size: int = SIZE) -> Page[Paid]:
     """One page of payments: three queries."""

@@ -1,18 +1,22 @@
-"""The list of payments: what came in, for what, what it cost, what went back."""
+"""The list of payments: what came in, for what, what it cost, what went back; and nobody's, given back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from flask import Response, request
+from flask import Response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from membership.db import db
 from membership.domain import reports
-from membership.domain.payments import PaymentStatus
+from membership.domain.payments import PaymentStatus, get_by_reference
 from membership.domain.reports import Place
 from membership.domain.reports.payments import Paid, PaymentFilter, State
 from membership.domain.roles import Ability
-from membership.errors import N_
-from membership.web import locales, sheets
-from membership.web.staff import bp
+from membership.errors import N_, DomainError, NotFound
+from membership.web import attempts, locales, sheets, view
+from membership.web.forms.person import RefundForm
+from membership.web.staff import access, bp, frame, refunds
 from membership.web.staff.access import allowed
 from membership.web.staff.words import bought, offered
 
@@ -32,7 +36,11 @@ APART = {
 @allowed(Ability.SEE)
 def payments() -> Response:
     """Payments, newest first."""
-    args = request.args
+    return _page(request.args)
+
+
+def _page(args: Mapping[str, str], status: int = 200, **about: Any) -> Response:
+    """The list; around one payment of nobody's that is looked at alone, `form` gives it back, `refused` says why not."""
     told = {
         "state": args.get("state", "") if args.get("state") in list(State) else "",
         "purpose": args.get("purpose", "") if args.get("purpose") in PURPOSES else "",
@@ -49,13 +57,47 @@ def payments() -> Response:
     page = reports.payments.page_of(asked, place)
     return sheets.page(
         "staff/payments.html",
+        status,
+        attempt=attempts.fresh(),
         page=page,
         asked={name: value for name, value in told.items() if value},
         fundraisers=_titles(row.fundraiser_id for row in page.rows),
         plans={one.id: one.name for one in offered()},
         bought=bought,
         status_of=status_of,
+        **{"form": _filled(page.rows), "refused": "", "says": ""} | about,
     )
+
+
+def _filled(rows: list[Paid]) -> RefundForm:
+    """The form that gives back all that remains of the first of them."""
+    return RefundForm(data={"amount": view.plain(rows[0].remains)} if rows else None)
+
+
+@bp.post("/staff/payments/<reference>")
+@allowed(Ability.REFUND)
+def refund_payment(reference: str) -> ResponseReturnValue:
+    """Give back what came from nobody we know; what somebody paid goes back on the page of that person."""
+    payment, form = get_by_reference(reference), RefundForm(request.form)
+    if payment.person_id is not None:
+        raise NotFound(N_("There is no such payment."))
+    form.currency, here = payment.currency, {"payment": reference}
+    attempt = attempts.read(request.form.get("attempt", ""))
+    if attempt is None or not attempts.is_pressed():
+        return _page(here, 422, form=form, says="again")
+    if not form.validate() or not access.confirm(form):
+        return _page(here, 422, form=form)
+    try:
+        said = refunds.ask(payment, form, attempt)
+    except DomainError as error:
+        db.session.rollback()
+        refunds.note_refused(reference, form, error)
+        db.session.commit()
+        code, sentence = refunds.said_no(form, error)
+        return _page(here, code, form=form, refused=sentence)
+    db.session.commit()
+    frame.tell(said)
+    return redirect(url_for("staff.payments", payment=reference), 303)
 
 
 def _titles(ids: Iterable[int | None]) -> dict[int, str]:

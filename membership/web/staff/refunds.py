@@ -1,4 +1,4 @@
-"""Refunds that wait for somebody: for a second person, or because they failed and the money is here still."""
+"""Refunds: asked for, decided and sent; and those that wait, for a second person or because they failed."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,19 +7,23 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from wtforms import Form
 
 from membership import clock
 from membership.billing import checkout, inbox, notices
 from membership.billing.checkout import Outcome
 from membership.billing.facts import Contact
 from membership.db import db
-from membership.domain import payments, people, reports, returns
+from membership.domain import audit, payments, people, reports, returns
 from membership.domain.payments import Payment, Refund, RefundStatus
 from membership.domain.roles import Ability
 from membership.errors import N_, Conflict, DomainError, NotAllowed, NotFound
 from membership.money import Money
 from membership.web import attempts, sheets, view
+from membership.web.attempts import Attempt
 from membership.web.forms.desk import SettleForm
+from membership.web.forms.fields import refuse
+from membership.web.forms.person import RefundForm
 from membership.web.staff import access, bp, frame
 from membership.web.staff.access import allowed
 from membership.web.staff.person.contact import reach
@@ -90,11 +94,7 @@ def settle(reference: str) -> ResponseReturnValue:
         said = _settle(refund, form)
     except DomainError as error:
         db.session.rollback()
-        sentence = view.sentence(error)
-        if error.field and error.field in form:
-            form[error.field].errors = [sentence]
-            sentence = ""
-        code = CODES.get(type(error), 422)
+        code, sentence = said_no(form, error)
         return _page(code, wrong=refund.id, form=form, refused=sentence)
     db.session.commit()
     frame.tell(said)
@@ -122,6 +122,68 @@ def _settle(refund: Refund, form: SettleForm) -> str:
             amount=_amount(made, payment),
         )
     return _transferred(made, payment, contact, now)
+
+
+def said_no(form: Form, error: DomainError) -> tuple[int, str]:
+    """The status of the page that comes back, and what stands above it, unless it stands beside a field."""
+    code, sentence = CODES.get(type(error), 422), view.sentence(error)
+    if error.field and error.field in form:
+        refuse(form[error.field], sentence)
+        return code, ""
+    return code, sentence
+
+
+def ask(payment: Payment, form: RefundForm, attempt: Attempt) -> str:
+    """So much goes back of a payment, at once or when a second person agrees: what to tell whoever asked.
+
+    One press of the form is one refund, however often it arrives.
+    """
+    payment, amount, now = payments.lock_payment(payment.id), form.amount.money, clock.now()
+    assert amount is not None, "the form lets nothing through without one"
+    reference = f"{attempt.id}-{payment.id}"
+    if payments.find_refund(reference) is None:
+        _refuse_if_changed(payment, form)
+    refund = payments.ask_refund(
+        payment,
+        amount,
+        reason=form.reason.data or "",
+        by=access.person(),
+        needs_second=payments.needs_second(payment, amount, settings=view.settings()),
+        reference=reference,
+        now=now,
+    )
+    if refund.status is RefundStatus.PROPOSED:
+        return gettext(
+            "The refund of %(amount)s is proposed. Somebody else who may refund must agree to it.",
+            amount=_amount(refund, payment),
+        )
+    return send(refund, payment)
+
+
+def _refuse_if_changed(payment: Payment, form: RefundForm) -> None:
+    if payment.held:
+        raise Conflict(N_("This gift is held. Refuse it under Review, and everything goes back."))
+    if form.seen.data != str(payments.remaining(payment).minor):
+        raise Conflict(
+            N_("This payment has changed since you opened the page: look at what remains of it now.")
+        )
+
+
+def note_refused(reference: str, form: RefundForm, error: DomainError) -> None:
+    """Write down that a rule said no to a refund of this payment."""
+    amount = form.amount.money
+    audit.record(
+        audit.Tag.REFUND_REFUSED,
+        subject_type="payment",
+        subject_id=reference,
+        by=access.person(),
+        details={
+            "minor": amount.minor if amount else None,
+            "currency": form.currency,
+            "why": type(error).__name__,
+        },
+        now=clock.now(),
+    )
 
 
 def decide(refund: Refund, payment: Payment, action: str) -> str:

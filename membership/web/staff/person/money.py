@@ -7,13 +7,12 @@ from flask_babel import gettext
 
 from membership import clock
 from membership.billing import checkout, inbox
-from membership.domain import audit, payments, personal_data
+from membership.domain import audit, personal_data
 from membership.domain.donations import Donation
 from membership.domain.people import Person
 from membership.domain.personal_data import Paid
 from membership.domain.roles import Ability
 from membership.errors import N_, Conflict, DomainError
-from membership.web import view
 from membership.web.attempts import Attempt
 from membership.web.staff import access, bp, refunds
 from membership.web.staff.access import allowed
@@ -55,46 +54,11 @@ def _set_currency(person: Person, form: Any) -> None:
 
 
 def _refund(person: Person, form: Any, attempt: Attempt) -> str:
-    paid, now = _paid(person, form.of.data), clock.now()
-    payment, amount = payments.lock_payment(paid.payment.id), form.amount.money
-    if payment.held:
-        raise Conflict(N_("This gift is held. Refuse it under Review, and everything goes back."))
-    if form.seen.data != str(payments.remaining(payment).minor):
-        raise Conflict(
-            N_("This payment has changed since you opened the page: look at what remains of it now.")
-        )
-    second = payments.needs_second(payment, amount, settings=view.settings())
-    refund = payments.ask_refund(
-        payment,
-        amount,
-        reason=form.reason.data or "",
-        by=access.person(),
-        needs_second=second,
-        reference=f"{attempt.id}-{payment.id}",
-        now=now,
-    )
-    if second:
-        return gettext(
-            "The refund of %(amount)s is proposed. Somebody else who may refund must agree to it.",
-            amount=view.money(amount),
-        )
-    return refunds.send(refund, payment)
+    return refunds.ask(_paid(person, form.of.data).payment, form, attempt)
 
 
 def _note_refused(_person: Person, form: Any, error: DomainError) -> None:
-    amount = form.amount.money
-    audit.record(
-        audit.Tag.REFUND_REFUSED,
-        subject_type="payment",
-        subject_id=form.of.data,
-        by=access.person(),
-        details={
-            "minor": amount.minor if amount else None,
-            "currency": form.currency,
-            "why": type(error).__name__,
-        },
-        now=clock.now(),
-    )
+    refunds.note_refused(form.of.data, form, error)
 
 
 def _decide(person: Person, form: Any, _attempt: Attempt) -> str:
