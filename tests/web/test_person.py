@@ -17,6 +17,7 @@ from membership.domain import (
     payments,
     people,
     reports,
+    roles,
     signins,
 )
 from membership.domain.donations import Interval, Schedule
@@ -355,6 +356,24 @@ def test_an_address_is_corrected_here_and_at_stripe(app, stripe, giver, paid, at
     db.session.expire_all()
     assert people.find_by_email("nino@example.net").id == giver.id
     assert state(stripe, "nino@example.net")["customers"] == 1
+
+
+def test_the_address_of_a_colleague_is_corrected_by_who_gives_roles(app, ana, at):
+    tamar, nana = Desk(app, "support"), Desk(app, "admin")
+    roles.grant(ana, roles.Role.ADMIN, by=None)
+    assert "Correct the address" not in tamar.opens(ana)
+    tamar.opens(ana, do="address")
+    assert tamar.posts(ana, "address", email="tamar@example.net").status_code == 403
+    assert "has a role here" in text(tamar.browser)
+    assert corrections.open_of(ana) is None
+    nana.does(ana, "address", email="ana@example.net")
+    proposed = corrections.open_of(ana)
+    at(clock.now() + WEEK)
+    tamar = Desk(app, "support", email="giorgi@highland-dispatch.example")
+    assert "Approve the new address" not in tamar.opens(ana)
+    assert tamar.posts(ana, "correct", of=proposed.reference, action="approve").status_code == 403
+    assert corrections.open_of(ana) is not None
+    assert tamar.does(ana, "correct", proposed.reference, action="withdraw")
 
 
 # --- personal data -----------------------------------------------------------------------------------------

@@ -13,12 +13,13 @@ from membership.billing.facts import Contact
 from membership.domain import audit, corrections, limits, notes, personal_data, signins
 from membership.domain.people import Person
 from membership.domain.roles import Ability
-from membership.errors import N_, Conflict
+from membership.errors import N_, Conflict, NotAllowed
 from membership.web import view
 from membership.web.attempts import Attempt
 from membership.web.forms.person import AddressForm, DecideForm, LabelForm, NoteForm, SendForm
 from membership.web.staff import access, bp
 from membership.web.staff.access import allowed
+from membership.web.staff.person.page import may_readdress
 from membership.web.staff.person.press import Foreign, press
 
 SENT_AN_HOUR = 5
@@ -119,7 +120,13 @@ def _record(tag: audit.Tag, subject_type: str, subject_id: str) -> None:
     audit.record(tag, subject_type=subject_type, subject_id=subject_id, by=access.person(), now=clock.now())
 
 
+def _guard_colleagues(person: Person) -> None:
+    if not may_readdress(person):
+        raise NotAllowed(N_("This person has a role here: only who gives roles corrects the address."))
+
+
 def _propose(person: Person, form: AddressForm, _attempt: Attempt) -> str:
+    _guard_colleagues(person)
     contact = reach(person)
     if contact is None or not contact.email:
         raise Conflict(N_("No address of this person is known here, so its owner could not be told."))
@@ -144,6 +151,7 @@ def _correct(person: Person, form: DecideForm, _attempt: Attempt) -> str:
     if form.action.data == "withdraw":
         corrections.keep(correction, by=access.person(), now=now)
         return gettext("The proposal is taken back: the address stays as it is.")
+    _guard_colleagues(person)
     kept = reach(person)
     name, settings = kept.name if kept else None, view.settings()
     email = corrections.approve(correction, by=access.person(), name=name, settings=settings, now=now)

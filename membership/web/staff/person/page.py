@@ -71,6 +71,11 @@ class Act:
         return bool(self.refused or self.says or self.form.errors)
 
 
+def may_readdress(person_: Person) -> bool:
+    """Whether whoever is here may correct this address: with a colleague's, the desk itself would be another's."""
+    return access.may(Ability.ROLES) or roles.role_of(person_.id) is None
+
+
 @bp.get("/staff/people/<reference>")
 @allowed(Ability.SEE)
 def person(reference: str) -> Response:
@@ -206,6 +211,11 @@ class Shown:
     def correction(self) -> corrections.Correction | None:
         """The address that somebody proposed."""
         return corrections.open_of(self.person)
+
+    @property
+    def may_readdress(self) -> bool:
+        """Whether whoever looks here may correct the address."""
+        return may_readdress(self.person)
 
     @property
     def new_address(self) -> str:
