@@ -47,6 +47,7 @@ def create_app(settings: Settings | None = None, *, stripe_session: requests.Ses
         Keys(settings.vault_public_key, settings.vault_private_key, settings.email_key, settings.outbox_keys)
     )
     limits.configure(settings.secret_key.encode())
+    clock.live_in(settings.timezone)
     account.join(app, settings, stripe_session)
     if settings.mode == "demo" and settings.stripe_api_base:
         clock.use(_pretend_clock(settings.stripe_api_base))

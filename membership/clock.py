@@ -4,7 +4,7 @@ In demo and tests it adds the pretend Stripe's offset, so advancing the sandbox'
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, tzinfo
 
 Source = Callable[[], datetime]
 
@@ -15,6 +15,7 @@ def _system() -> datetime:
 
 class _Clock:
     source: Source = staticmethod(_system)
+    zone: tzinfo = UTC
 
 
 def now() -> datetime:
@@ -25,6 +26,16 @@ def now() -> datetime:
 def outside() -> datetime:
     """The time on other people's clocks: an authenticator app knows nothing of a month that the demo skipped."""
     return _system()
+
+
+def day(moment: datetime | None = None) -> date:
+    """The day of a moment, or today, where the newsroom is: what staff mean when they write a day down."""
+    return (moment or now()).astimezone(_Clock.zone).date()
+
+
+def live_in(zone: tzinfo) -> None:
+    """Where the newsroom is."""
+    _Clock.zone = zone
 
 
 def use(source: Source | None) -> None:

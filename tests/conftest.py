@@ -257,6 +257,7 @@ def app(database: str, apps: Apps, request: pytest.FixtureRequest) -> Iterator[F
     with engine.connect() as connection:
         outer = connection.begin()
         engines[None] = connection
+        clock.live_in(app.config["SETTINGS"].timezone)
         try:
             with app.app_context():
                 yield app

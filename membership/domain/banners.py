@@ -64,11 +64,11 @@ class Drive(Base):
 
     def is_running(self, now: datetime | None = None) -> bool:
         """Whether today is one of its days."""
-        return self.begins_on <= (now or clock.now()).date() <= self.ends_on
+        return self.begins_on <= clock.day(now) <= self.ends_on
 
     def days_left(self, now: datetime | None = None) -> int:
         """How many days are left after today."""
-        return max(0, (self.ends_on - (now or clock.now()).date()).days)
+        return max(0, (self.ends_on - clock.day(now)).days)
 
     @property
     def percent(self) -> int:

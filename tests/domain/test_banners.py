@@ -30,6 +30,15 @@ def test_the_drive_that_began_last_is_the_current_one(app):
     assert banners.current(datetime(2026, 4, 1, tzinfo=UTC)) is None
 
 
+@pytest.mark.settings(TIMEZONE="Asia/Tbilisi")
+def test_a_drive_begins_and_ends_with_the_newsrooms_day(app):
+    spring = drive()
+    hours = [(2, 28, 19), (2, 28, 20), (3, 31, 19), (3, 31, 20)]
+    moments = [datetime(2026, *hour, tzinfo=UTC) for hour in hours]
+    assert [spring.is_running(moment) for moment in moments] == [False, True, True, False]
+    assert [spring.days_left(moment) for moment in moments[1:]] == [30, 0, 0]
+
+
 def test_said_again_a_drive_keeps_its_count(app):
     drive().shown_members = 30
     assert (drive(goal=60).shown_members, drive(goal=60).percent) == (30, 50)

@@ -1,12 +1,12 @@
 """Fundraisers: what the public sees of a sum moves in batches that isolate nobody."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from membership import clock
 from membership.db import db
-from membership.domain import fundraisers, outlets
+from membership.domain import donations, fundraisers, outlets
 from membership.errors import NotFound
 from tests import make
 from tests.make import EUR
@@ -132,6 +132,25 @@ def test_the_newest_open_one_is_current(app):
     second.closes_on = (clock.now() - timedelta(days=2)).date()
     db.session.flush()
     assert fundraisers.current() is first
+
+
+@pytest.mark.settings(TIMEZONE="Asia/Tbilisi")
+def test_a_fundraiser_opens_and_closes_with_the_newsrooms_day(app, at):
+    at("2026-03-10")
+    row = make.fundraiser(closes_on=date(2026, 3, 31), ends_running=True)
+    row.opens_on = date(2026, 3, 1)
+    gift = make.donation(row, interval=donations.Interval.MONTH)
+    gift.schedule = donations.Schedule.RUNNING
+    db.session.flush()
+    before, first = datetime(2026, 2, 28, 19, 59, tzinfo=UTC), datetime(2026, 2, 28, 20, tzinfo=UTC)
+    last, after = datetime(2026, 3, 31, 19, 59, tzinfo=UTC), datetime(2026, 3, 31, 20, tzinfo=UTC)
+    assert [row.is_open(moment) for moment in (before, first, last, after)] == [False, True, True, False]
+    assert [fundraisers.progress(row, moment).days_left for moment in (first, last)] == [30, 0]
+    assert [donations.running_past_end(moment) for moment in (last, after)] == [[], [gift]]
+    db.session.add(
+        fundraisers.Publication(fundraiser_id=row.id, published_at=after, raised_minor=5_000_00, gifts=10)
+    )
+    assert fundraisers.progress(row, after).as_of == date(2026, 4, 1)
 
 
 def test_words_fall_back_to_the_first_language(fundraiser):

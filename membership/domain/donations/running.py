@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
 
-from membership import vault
+from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import audit, fundraisers, outbox
@@ -160,7 +160,7 @@ def overdue_subscriptions(before: datetime) -> list[str]:
 
 def running_past_end(now: datetime) -> list[Donation]:
     """Gifts that still run although their fundraiser has closed and said that they end with it."""
-    over = (Fundraiser.status == FundraiserStatus.CLOSED) | (Fundraiser.closes_on < now.date())
+    over = (Fundraiser.status == FundraiserStatus.CLOSED) | (Fundraiser.closes_on < clock.day(now))
     found = select(Donation).join(Fundraiser, Fundraiser.id == Donation.fundraiser_id)
     found = found.where(Donation.schedule.in_(GOING), Fundraiser.ends_running, over)
     return list(db.session.scalars(found.order_by(Donation.id).limit(200)))

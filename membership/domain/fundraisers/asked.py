@@ -93,7 +93,7 @@ class Fundraiser(Base):
 
     def is_open(self, now: datetime | None = None) -> bool:
         """Whether it takes gifts at this moment."""
-        today = (now or clock.now()).date()
+        today = clock.day(now)
         over = self.closes_on is not None and today > self.closes_on
         return self.status is FundraiserStatus.OPEN and self.opens_on <= today and not over
 

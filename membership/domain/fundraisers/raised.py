@@ -69,15 +69,14 @@ class Movement(Base):
 
 def progress(fundraiser: Fundraiser, now: datetime | None = None) -> Progress:
     """How far it has come, as far as published: rounded, so that a sum says nothing of a gift."""
-    now = now or clock.now()
     goal = Money(fundraiser.goal_minor, fundraiser.currency)
     last = _last_publication(fundraiser)
-    days = None if fundraiser.closes_on is None else max((fundraiser.closes_on - now.date()).days, 0)
+    days = None if fundraiser.closes_on is None else max((fundraiser.closes_on - clock.day(now)).days, 0)
     if last is None:
         return Progress(None, goal, 0, None, days)
     shown = _rounded(last.raised_minor, fundraiser)
     percent = min(100, shown * 100 // fundraiser.goal_minor) if fundraiser.goal_minor else 0
-    return Progress(Money(shown, fundraiser.currency), goal, percent, last.published_at.date(), days)
+    return Progress(Money(shown, fundraiser.currency), goal, percent, clock.day(last.published_at), days)
 
 
 def _rounded(minor: int, fundraiser: Fundraiser) -> int:
