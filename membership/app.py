@@ -70,10 +70,7 @@ def refuse_to_serve_without_legal_pages(app: Flask) -> None:
     if settings is None or settings.mode != "production":
         return
     with app.app_context():
-        host = newsroom.find_newsroom()
-        empty = [
-            page for page in newsroom.LEGAL if host is None or not any((host.pages.get(page) or {}).values())
-        ]
+        empty = newsroom.empty_pages()
     if empty:
         raise SettingsError([f"the page /{page} is empty: flask newsroom load fills it" for page in empty])
 

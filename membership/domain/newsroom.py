@@ -52,6 +52,12 @@ def get_newsroom() -> Newsroom:
     return found
 
 
+def empty_pages() -> tuple[str, ...]:
+    """The legal pages that nobody has written in any language."""
+    host = find_newsroom()
+    return tuple(page for page in LEGAL if host is None or not any((host.pages.get(page) or {}).values()))
+
+
 def describe(
     *,
     name: str,
