@@ -207,15 +207,11 @@ def enrol(token: str, person: Person, code: str, *, now: datetime, at: datetime)
     if member is None or member.enrol_hash != _hash(token):
         raise Conflict(N_("This link was used a moment ago."))
     secret = secret_of(token)
-    _count_wrong(
-        member, person, ok=(counter := _counter(secret, _digits(code), None, at)) is not None, now=now
-    )
+    counter = _counter(secret, _digits(code), None, at)
+    _count_wrong(member, person, ok=counter is not None, now=now)
     codes = [_new_recovery_code() for _ in range(RECOVERY_CODES)]
-    member.locked_secret, member.last_counter, member.enrolled_at = (
-        vault.lock({"secret": secret}),
-        counter,
-        now,
-    )
+    member.locked_secret, member.last_counter = vault.lock({"secret": secret}), counter
+    member.enrolled_at = now
     member.recovery_hashes = [_recovery_hash(member, one) for one in codes]
     member.enrol_hash, member.enrol_until = None, None
     _record(audit.Tag.FACTOR_ENROLLED, person, person, now)
