@@ -14,7 +14,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Select, String, UniqueConstraint, select
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock
@@ -228,20 +228,30 @@ def _weights(rule: Rule, shares: Sequence[Share]) -> list[int]:
 # --- questions ---------------------------------------------------------------------------------------------
 
 
+# Built once: every gift asks these.
+_IN_FORCE = (
+    select(Rule)
+    .where(Rule.fundraiser_id == bindparam("fundraiser"), Rule.in_force_at <= bindparam("at"))
+    .order_by(Rule.version.desc())
+    .limit(1)
+)
+_IN_FORCE_LOCKED = _IN_FORCE.with_for_update().execution_options(populate_existing=True)
+_SHARES = (
+    select(Share)
+    .where(Share.rule_id == bindparam("rule"))
+    .order_by(Share.id)
+    .execution_options(populate_existing=True)
+)
+
+
 def find_rule_in_force(fundraiser_id: int, now: datetime | None = None) -> Rule | None:
     """The newest version in force at this moment; None before any is."""
-    return db.session.scalar(_in_force(fundraiser_id, now))
+    return db.session.scalar(_IN_FORCE, {"fundraiser": fundraiser_id, "at": now or clock.now()})
 
 
 def lock_rule_in_force(fundraiser_id: int, now: datetime | None = None) -> Rule | None:
     """The same, its row locked until the transaction ends: what is allocated next follows one upon the other."""
-    fresh = _in_force(fundraiser_id, now).with_for_update().execution_options(populate_existing=True)
-    return db.session.scalar(fresh)
-
-
-def _in_force(fundraiser_id: int, now: datetime | None) -> Select[Rule]:
-    found = select(Rule).where(Rule.fundraiser_id == fundraiser_id, Rule.in_force_at <= (now or clock.now()))
-    return found.order_by(Rule.version.desc()).limit(1)
+    return db.session.scalar(_IN_FORCE_LOCKED, {"fundraiser": fundraiser_id, "at": now or clock.now()})
 
 
 def _newest(fundraiser_id: int) -> Rule | None:
@@ -251,8 +261,7 @@ def _newest(fundraiser_id: int) -> Rule | None:
 
 def shares_of(rule: Rule) -> list[Share]:
     """The rule's shares, as the database has them now, in the order they were proposed."""
-    found = select(Share).where(Share.rule_id == rule.id).order_by(Share.id)
-    return list(db.session.scalars(found.execution_options(populate_existing=True)))
+    return list(db.session.scalars(_SHARES, {"rule": rule.id}))
 
 
 def fractions_of(rule: Rule) -> dict[int | None, Fraction]:

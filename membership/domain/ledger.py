@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, triggers
-from membership.db import Base, db, insert_once, str_enum
+from membership.db import Base, core, db, insert_once, str_enum
 from membership.errors import N_, Conflict, DomainError
 from membership.money import currency_of, divide
 
@@ -144,8 +144,10 @@ def post(
     """
     currency_of(currency)
     wanted = _balanced(postings, source)
-    entry = find_entry(source)
-    made = entry is None and insert_once(
+    is_known = (
+        core().scalar(_KNOWN, {"source": source}) is not None
+    )  # SQLite's guard refuses even a vain insert
+    made = not is_known and insert_once(
         Entry,
         source=source,
         kind=kind,
@@ -155,7 +157,7 @@ def post(
         memo=memo,
         reverses_id=None if reverses is None else reverses.id,
     )
-    entry = entry or find_entry(source)
+    entry = find_entry(source)
     assert entry is not None
     if made:
         _add_postings(entry, wanted, currency)
@@ -216,10 +218,16 @@ def _balanced(postings: Mapping[str, int], source: str) -> dict[str, int]:
     return wanted
 
 
+# Built once: every entry needs them.
+_KNOWN = select(Entry.id).where(Entry.source == bindparam("source"))
+_POSTINGS = insert(Base.metadata.tables[Posting.__tablename__])
+_ACCOUNTS = select(Account.code, Account.id).where(Account.code.in_(bindparam("codes", expanding=True)))
+
+
 def _add_postings(entry: Entry, wanted: dict[str, int], currency: str) -> None:
     ids = _account_ids(wanted)
-    db.session.execute(
-        insert(Posting),
+    core().execute(
+        _POSTINGS,
         [
             {"entry_id": entry.id, "account_id": ids[code], "amount_minor": amount, "currency": currency}
             for code, amount in wanted.items()
@@ -229,12 +237,12 @@ def _add_postings(entry: Entry, wanted: dict[str, int], currency: str) -> None:
 
 def _account_ids(codes: Mapping[str, int]) -> dict[str, int]:
     """The accounts of these codes, made where they are new; always in one order, so that nobody deadlocks."""
-    found = select(Account.code, Account.id).where(Account.code.in_(codes))
-    known = {row.code: row.id for row in db.session.execute(found)}
+    asked = {"codes": list(codes)}
+    known = {row.code: row.id for row in core().execute(_ACCOUNTS, asked)}
     missing = sorted(set(codes) - set(known))
     for code in missing:
         insert_once(Account, code=code, kind=kind_of(code))
-    return {row.code: row.id for row in db.session.execute(found)} if missing else known
+    return {row.code: row.id for row in core().execute(_ACCOUNTS, asked)} if missing else known
 
 
 # --- questions ---------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
 from membership.db import Base, db, insert_once, str_enum
+from membership.domain import audit, outbox
 from membership.errors import N_, Conflict, NotFound
 
 
@@ -68,7 +69,7 @@ class Person(Base):
     member_since: Mapped[datetime | None]
     given: Mapped[Given] = mapped_column(str_enum(Given), default=Given.NOTHING)
     bounced_at: Mapped[datetime | None]
-    """When mail to this address came back for good; None once it is corrected."""
+    """When mail to this address came back for good; None once it is corrected, or mail arrives again."""
 
 
 def new_reference() -> str:
@@ -111,10 +112,11 @@ def stand(
         person.standing, person.plan_id, person.kind, person.member_since = standing, plan_id, kind, since
 
 
-def gave(person_id: int | None, given: Given) -> None:
-    """Note whether somebody has given, and whether a gift of theirs runs."""
+def gave(person_id: int | None, given: Given, *, stripe_customer_id: str | None = None) -> None:
+    """Note whether somebody has given, whether a gift of theirs runs, and which Stripe customer paid, if one did."""
     if (person := db.session.get(Person, person_id)) is not None:
         person.given = given
+        person.stripe_customer_id = stripe_customer_id or person.stripe_customer_id
 
 
 def paid_as(person_id: int | None, stripe_customer_id: str | None) -> None:
@@ -160,6 +162,18 @@ def note_bounced(email_key: str, now: datetime | None = None) -> Person | None:
     if person is not None:
         person.bounced_at = person.bounced_at or now or clock.now()
     return person
+
+
+def note_arriving(person: Person, *, by: audit.Actor, now: datetime | None = None) -> None:
+    """One of the staff says that mail arrives at this address again: it is written to as before."""
+    db.session.refresh(person, with_for_update=True)
+    if person.bounced_at is None:
+        raise Conflict(N_("Mail to this address has not come back."))
+    outbox.forget_bounce(person.email_key)
+    person.bounced_at = None
+    audit.record(
+        audit.Tag.BOUNCE_LIFTED, subject_type="person", subject_id=person.reference, by=by, now=now
+    )
 
 
 def was_gone(person_id: int | None, *, at: datetime) -> bool:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
 from membership.config import Settings
-from membership.db import Base, db, insert_once, str_enum
+from membership.db import Base, core, db, insert_once, str_enum
 from membership.domain import people
 from membership.domain.fundraisers import Fundraiser
 from membership.domain.payments.first import Status, after
@@ -342,14 +342,20 @@ def move(donation: Donation, verb: str) -> bool:
     return target is not None
 
 
-def tell_given(donation: Donation) -> None:
-    """Note on its giver whether a gift of theirs runs, or that one was given."""
+_RUNS = (
+    select(Donation.id)
+    .where(Donation.person_id == bindparam("person"), Donation.schedule.in_(GOING))
+    .limit(1)
+)
+
+
+def tell_given(donation: Donation, *, paid_as: str | None = None) -> None:
+    """Note on its giver whether a gift of theirs runs, or that one was given; and the Stripe customer that paid."""
     if donation.person_id is None:
         return
-    db.session.flush()
-    found = select(Donation.id).where(Donation.person_id == donation.person_id, Donation.schedule.in_(GOING))
-    runs = db.session.scalar(found.limit(1)) is not None
-    people.gave(donation.person_id, people.Given.RUNNING if runs else people.Given.ONCE)
+    runs = core().scalar(_RUNS, {"person": donation.person_id}) is not None
+    given = people.Given.RUNNING if runs else people.Given.ONCE
+    people.gave(donation.person_id, given, stripe_customer_id=paid_as)
 
 
 def purge_stale(now: datetime | None = None) -> int:

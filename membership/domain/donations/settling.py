@@ -6,12 +6,12 @@ order and any number of times.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from membership import clock, vault
 from membership.config import Settings
-from membership.db import db
-from membership.domain import allocations, audit, fundraisers, newsroom, outbox, payments, people
+from membership.db import core
+from membership.domain import allocations, audit, fundraisers, newsroom, outbox, payments
 from membership.domain.audit import Actor
 from membership.domain.donations.gifts import (
     Donation,
@@ -83,17 +83,26 @@ def _paid(donation: Donation, payment: Payment, arrival: Arrival, settings: Sett
     donation.settled_at = donation.settled_at or arrival.paid_at
     donation.card_country = arrival.card_country or donation.card_country
     donation.stripe_customer_id = arrival.customer_id or donation.stripe_customer_id
-    people.paid_as(donation.person_id, arrival.customer_id)
     if donation.is_recurring and donation.schedule is Schedule.NONE:
         # its subscription may be seen later; its donor may leave from now on
         donation.schedule = Schedule.RUNNING
-    tell_given(donation)
     if payment.held and donation.review is Review.NONE:
         donation.review = Review.HELD
     typed = vault.unlock(donation.keepsake)["name"] if donation.keepsake else ""
     donation.keepsake = None
+    tell_given(donation, paid_as=arrival.customer_id)  # last: it writes the gift, which is changed just once
     if arrival.to:
         _queue_receipt(donation, payment, arrival, typed=typed, settings=settings)
+
+
+# What a person paid lately but for one charge; built once, as every gift asks it.
+_PAID_SINCE = select(func.coalesce(func.sum(Payment.amount_minor), 0)).where(
+    Payment.donation_id.in_(select(Donation.id).where(Donation.person_id == bindparam("person"))),
+    Payment.currency == bindparam("currency"),
+    Payment.status == PaymentStatus.SUCCEEDED,
+    Payment.paid_at > bindparam("since"),
+    Payment.stripe_charge_id != bindparam("charge"),
+)
 
 
 def _needs_review(
@@ -107,14 +116,8 @@ def _needs_review(
     limit = settings.review_above.get(arrival.amount.currency)
     if limit is None or arrival.amount > limit or donation.person_id is None:
         return limit is None or arrival.amount > limit
-    rolling = select(func.coalesce(func.sum(Payment.amount_minor), 0)).where(
-        Payment.donation_id.in_(select(Donation.id).where(Donation.person_id == donation.person_id)),
-        Payment.currency == arrival.amount.currency,
-        Payment.status == PaymentStatus.SUCCEEDED,
-        Payment.paid_at > now - ROLLING,
-        Payment.stripe_charge_id != arrival.charge_id,
-    )
-    total = arrival.amount.minor + int(db.session.scalar(rolling) or 0)
+    asked = {"person": donation.person_id, "currency": arrival.amount.currency, "since": now - ROLLING}
+    total = arrival.amount.minor + int(core().scalar(_PAID_SINCE, asked | {"charge": arrival.charge_id}) or 0)
     return total > limit.minor
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, select, text
+from sqlalchemy import BigInteger, ForeignKey, Index, bindparam, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from membership.db import Base, db, insert_once, str_enum
+from membership.db import Base, core, db, insert_once, str_enum
 from membership.domain import ledger, people
 from membership.errors import N_, NotFound
 from membership.money import Money
@@ -130,9 +130,14 @@ class Payment(Base):
         return f"payment:{self.id}"
 
 
+# Built once: every charge asks these.
+_BY_CHARGE = select(Payment).where(Payment.stripe_charge_id == bindparam("charge"))
+_FRESH_BY_CHARGE = _BY_CHARGE.with_for_update().execution_options(populate_existing=True)
+
+
 def find_by_charge(charge_id: str) -> Payment | None:
     """The payment of this Stripe charge."""
-    return db.session.scalar(select(Payment).where(Payment.stripe_charge_id == charge_id))
+    return db.session.scalar(_BY_CHARGE, {"charge": charge_id})
 
 
 def get_payment(payment_id: int) -> Payment:
@@ -148,14 +153,20 @@ def lock_payment(payment_id: int) -> Payment:
     return db.session.get_one(Payment, payment_id, with_for_update=True, populate_existing=True)
 
 
+_ANOTHER = (
+    select(Payment.id)
+    .where(
+        Payment.donation_id == bindparam("donation"),
+        Payment.status == PaymentStatus.SUCCEEDED,
+        Payment.stripe_charge_id != bindparam("charge"),
+    )
+    .limit(1)
+)
+
+
 def is_paid_by_another(donation_id: int, charge_id: str) -> bool:
     """Whether another charge of this gift has succeeded."""
-    found = select(Payment.id).where(
-        Payment.donation_id == donation_id,
-        Payment.status == PaymentStatus.SUCCEEDED,
-        Payment.stripe_charge_id != charge_id,
-    )
-    return db.session.scalar(found.limit(1)) is not None
+    return core().scalar(_ANOTHER, {"donation": donation_id, "charge": charge_id}) is not None
 
 
 def payments_of(donation_id: int | None = None, *, membership_id: int | None = None) -> list[Payment]:
@@ -194,12 +205,7 @@ def arrive(
         held=held,
         apart=apart,
     )
-    payment = db.session.scalars(
-        select(Payment)
-        .where(Payment.stripe_charge_id == arrival.charge_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    payment = db.session.scalars(_FRESH_BY_CHARGE, {"charge": arrival.charge_id}).one()
     is_paid = arrival.status is PaymentStatus.SUCCEEDED
     newly = is_paid and (made or payment.status is not PaymentStatus.SUCCEEDED)
     payment.status = arrival.status
