@@ -457,6 +457,23 @@ def test_a_bill_that_was_fetched_just_before_it_was_paid_is_not_a_late_one(ana, 
     assert (ana.membership.late_attempts, ana.membership.late_invoice_id, mailbox) == (0, None, [])
 
 
+def test_a_change_is_refused_below_the_price_and_to_what_is_not_offered(ana, stripe):
+    mine, patron = ana.joins(), plans.get_plan("patron")
+    shown = checkout.preview(mine, plan=patron, amount=make.EUR("15"), interval="month")
+    cheap = {"plan": patron, "amount": make.EUR("14.99"), "interval": "month"}
+    with pytest.raises(Invalid, match="or more"):
+        checkout.preview(mine, **cheap)
+    with pytest.raises(Invalid, match="or more"):
+        checkout.change(mine, **cheap, proration_at=shown.proration_at)
+    plans.close_others(["friend"])
+    with pytest.raises(Conflict, match="not offered"):
+        checkout.change(
+            mine, plan=patron, amount=make.EUR("15"), interval="month", proration_at=shown.proration_at
+        )
+    settle(stripe)
+    assert (ana.membership.amount, state(stripe)["charged"]) == (make.EUR("5"), 500)
+
+
 def test_a_debit_that_the_bank_has_not_answered_is_not_a_failed_one(ana, stripe, mailbox):
     ana.pays(ana.asks(), card="", iban="AT321904300235473204")
     days(stripe, 8)

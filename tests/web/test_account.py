@@ -249,7 +249,7 @@ def test_old_figures_and_closed_plans_are_not_agreed_to(ana, stripe):
     assert ana.sends("/account/plan", agreed=f"{fresh}x").status_code == 422
     make.plan("patron", prices={"month": "15"}, perks=("letters",), status="closed")
     db.session.commit()
-    assert ana.sends("/account/plan", agreed=fresh).status_code == 422
+    assert ana.sends("/account/plan", agreed=fresh).status_code == 409
     assert "not offered at that price any more" in text(ana.ours)
     settle(stripe)
     assert ana.membership.amount == make.EUR("5")

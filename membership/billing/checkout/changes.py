@@ -134,10 +134,10 @@ def note_card(membership: Membership, method_id: str | None, *, now: datetime) -
 def preview(
     membership: Membership, *, plan: Plan, amount: Money, interval: str, now: datetime | None = None
 ) -> Preview:
-    """What a change would cost, asked of Stripe; nothing changes. Raises Conflict or StripeUnavailable."""
+    """What a change would cost, asked of Stripe; nothing changes. Raises Conflict, Invalid or StripeUnavailable."""
     now = now or clock.now()
     subscription_id, settings = _changeable(membership), account.here().settings
-    memberships.screen_amount(amount, settings=settings)
+    memberships.screen_change(membership, plan, amount, interval=interval, settings=settings)
     product = products.of_plan(plan, settings)
     db.session.commit()
     products.ensure(product, now)
@@ -173,8 +173,9 @@ def change(
     if not 0 <= int(now.timestamp()) - proration_at <= PREVIEW_HOLDS.total_seconds():
         raise Conflict(N_("These figures are no longer current. Please look at them again."))
     membership_id, subscription_id = membership.id, _changeable(membership)
-    memberships.screen_amount(amount, settings=account.here().settings)
-    product = products.of_plan(plan, account.here().settings)
+    settings = account.here().settings
+    memberships.screen_change(membership, plan, amount, interval=interval, settings=settings)
+    product = products.of_plan(plan, settings)
     db.session.commit()
     try:
         found = account.here().gateway.subscription(subscription_id)

@@ -25,7 +25,7 @@ from membership.domain.memberships.joining import (
     press_again,
     purge_unpaid,
     screen,
-    screen_amount,
+    screen_change,
 )
 from membership.domain.memberships.opening import (
     is_open,
@@ -111,7 +111,7 @@ __all__ = [
     "purge_unpaid",
     "receipt",
     "screen",
-    "screen_amount",
+    "screen_change",
     "speak",
     "undo_refund",
     "welcome",

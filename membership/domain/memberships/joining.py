@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from membership import clock, vault
 from membership.config import Settings
 from membership.db import Base, db, insert_once, str_enum
-from membership.domain import people
+from membership.domain import people, plans
 from membership.domain.payments.first import Status, after
 from membership.domain.plans import Plan, PlanStatus, Price
 from membership.errors import N_, Conflict, Invalid, NotFound
@@ -158,13 +158,24 @@ def screen(plan: Plan, price: Price, amount: Money, *, settings: Settings) -> No
         raise Conflict(N_("This plan is closed and takes no new members."))
     if amount.currency != price.currency or amount.currency not in settings.currencies:
         raise Invalid(N_("We cannot take this currency."), field="price")
-    if amount < price.amount:
-        raise Invalid(N_("This plan costs %(amount)s or more."), field="other_amount", amount=price.amount)
-    screen_amount(amount, settings=settings)
+    _screen_amount(amount, least=price.amount, settings=settings)
 
 
-def screen_amount(amount: Money, *, settings: Settings) -> None:
-    """Whether a membership may cost so much. Raises Invalid with a field."""
+def screen_change(
+    membership: Membership, plan: Plan, amount: Money, *, interval: str, settings: Settings
+) -> None:
+    """Whether a membership may become this one: of an open plan or of its own. Raises Conflict, or Invalid with a field."""
+    theirs = plans.prices_of(plan, membership.currency or "")
+    price = next((one for one in theirs if one.interval == interval), None)
+    is_offered = plan.is_open or plan.id == membership.plan_id
+    if price is None or not is_offered or amount.currency != price.currency:
+        raise Conflict(N_("This plan is not offered at that price any more. Nothing was changed."))
+    _screen_amount(amount, least=price.amount, settings=settings)
+
+
+def _screen_amount(amount: Money, *, least: Money, settings: Settings) -> None:
+    if amount < least:
+        raise Invalid(N_("This plan costs %(amount)s or more."), field="other_amount", amount=least)
     largest = settings.amount_max[amount.currency]
     if amount > largest:
         raise Invalid(N_("The largest amount by card is %(amount)s."), field="other_amount", amount=largest)

@@ -19,7 +19,7 @@ from membership.db import db
 from membership.domain import plans
 from membership.domain.memberships import Membership
 from membership.domain.plans import Plan, PlanWords
-from membership.errors import N_
+from membership.errors import N_, Invalid
 from membership.money import Money
 from membership.web import locales, presses, sheets, view
 from membership.web.account import mine
@@ -117,13 +117,14 @@ def _look() -> ResponseReturnValue:
         return _page(422, form=form)
     offer = offers[str(form.price.data)]
     wish = Wish(offer.plan, offer.interval, offer.amount if form.own is None else form.own)
-    if wish.amount < offer.amount:
-        least = gettext("This plan costs %(amount)s or more.", amount=view.money(offer.amount))
-        refuse(form.other_amount, least)
-        return _page(422, form=form)
     if _is_same(membership, wish):
         return _page(422, general=[gettext("This is what you have already. Nothing was changed.")])
-    return _shown(membership, wish)
+    try:
+        return _shown(membership, wish)
+    except Invalid as error:
+        db.session.rollback()
+        refuse(form.other_amount, view.sentence(error))
+        return _page(422, form=form)
 
 
 def _is_same(membership: Membership, wish: Wish) -> bool:
@@ -164,10 +165,6 @@ def _agree() -> ResponseReturnValue:
     wish = Wish(plans.get_plan(slug), interval, Money(minor, currency))
     if _is_same(membership, wish):  # the same press again, or another tab
         return redirect(url_for(".front"), 303)
-    offer = _offers(membership).get(f"{slug}-{interval}")
-    if offer is None or wish.amount < offer.amount:
-        gone = gettext("This plan is not offered at that price any more. Nothing was changed.")
-        return _page(422, general=[gone])
     is_old = clock.now().timestamp() - at > HOLDS.total_seconds()
     if is_old or before != _now_it_is(membership):
         return _shown(membership, wish, says="old")
