@@ -10,6 +10,7 @@ from sqlalchemy import text
 from membership.db import db
 from membership.domain import audit
 from tests import make
+from tests.records import records
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def copy(run, tmp_path):
 
 def verified():
     db.session.rollback()
-    return audit.latest(most=1)[0].tag == audit.Tag.BACKUP_VERIFIED
+    return records()[-1].tag == audit.Tag.BACKUP_VERIFIED
 
 
 def test_a_copy_is_private_and_can_be_restored_while_life_goes_on(run, copy, real_database):

@@ -4,10 +4,11 @@ import pytest
 from sqlalchemy import select
 
 from membership.db import db
-from membership.domain import audit, donations
+from membership.domain import donations
 from membership.domain.donations import Donation, Review, Schedule
 from tests import make
 from tests.journeys.donor import Donor, control, settle, state
+from tests.records import history_of
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_a_gift_is_given_back_once(app, donor, stripe):
     assert state(stripe)["refunded"] == 2000
     assert "nothing left" in run(app, "refund", the_gift().reference).output
     assert state(stripe)["refunds"] == 1
-    assert len(audit.history_of("donation", the_gift().reference)) == 1
+    assert len(history_of("donation", the_gift().reference)) == 1
 
 
 def test_a_gift_of_several_payments_is_given_back_only_when_all_is_said(app, donor, stripe):
@@ -92,6 +93,6 @@ def test_the_running_gifts_of_a_country_stop_with_a_mail_each(app, donor, stripe
     (mail,) = [one for one in mailbox if one["Subject"] == "Your gift has stopped"]
     assert "some countries" in mail.get_body(("plain",)).get_content()
     assert "/give" not in mail.get_body(("plain",)).get_content()
-    (row,) = audit.history_of("country", "AZ")
+    (row,) = history_of("country", "AZ")
     assert row.details == {"running": 1, "stopped": 1}
     assert donations.running_from("AZ") == []

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from membership.db import db
-from membership.domain import audit, people, roles, signins
+from membership.domain import people, roles, signins
 from membership.domain.roles import Role
+from tests.records import history_of
 from tests.signed_in import as_staff
 from tests.web.visitor import wait
 
@@ -21,7 +22,7 @@ def run(app, *args):
 
 
 def history(email=EVA):
-    return [one.tag for one in audit.history_of("person", people.find_by_email(email).reference)]
+    return [one.tag for one in history_of("person", people.find_by_email(email).reference)]
 
 
 def test_a_role_is_given_and_the_link_printed(app):

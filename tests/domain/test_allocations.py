@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from membership.db import db, writing
-from membership.domain import allocations, audit, fundraisers, outlets
+from membership.domain import allocations, fundraisers, outlets
 from membership.domain.allocations import FeeBearer
 from membership.domain.ledger import UnknownAccount
 from membership.errors import Invalid, NotFound
 from membership.money import Money
+from tests.records import history_of
 
 in_app = pytest.mark.usefixtures("app")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -67,7 +68,7 @@ def test_a_rule_is_in_force_when_every_partner_agreed(at):
     assert allocations.find_rule_in_force(rule.fundraiser_id, NOON) is None
     allocations.agree(rule, on=date(2026, 4, 1), now=later + timedelta(days=9))
     assert (rule.in_force_at, rule.agreed_on) == (later, date(2026, 3, 4))
-    tags = [record.tag for record in audit.history_of("fundraiser", "caucasus")]
+    tags = [record.tag for record in history_of("fundraiser", "caucasus")]
     assert tags == ["rule.proposed", "rule.agreed", "rule.agreed"]
 
 

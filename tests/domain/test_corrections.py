@@ -6,11 +6,12 @@ import pytest
 
 from membership import clock, vault
 from membership.db import db
-from membership.domain import audit, corrections, outbox, people, signins
+from membership.domain import corrections, outbox, people, signins
 from membership.domain.corrections import CorrectionStatus
 from membership.domain.outbox import Email
 from membership.errors import Conflict, Invalid, NotAllowed
 from tests import make
+from tests.records import history_of
 
 WEEK = timedelta(days=7)
 
@@ -67,7 +68,7 @@ def test_after_a_week_another_person_makes_it_so(ana, tamar, giorgi):
     assert correction.locked_email is None
     with pytest.raises(Conflict):
         approved(correction, by=giorgi, now=later)
-    tags = [record.tag for record in audit.history_of("person", ana.reference)]
+    tags = [record.tag for record in history_of("person", ana.reference)]
     assert tags == ["session.started", "email.proposed", "sessions.ended", "email.corrected"]
 
 
@@ -115,7 +116,7 @@ def test_the_owner_of_the_old_address_stops_it(ana, tamar, client):
     assert "stays as it is" in client.get(path).text
     db.session.expire_all()
     assert (corrections.open_of(ana), ana.email_key) == (None, before)
-    last = audit.history_of("person", ana.reference)[-1]
+    last = history_of("person", ana.reference)[-1]
     assert (last.tag, last.by_id) == ("email.kept", None)
     assert client.get("/account/keep-email/nothing").status_code == 404
 

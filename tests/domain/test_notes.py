@@ -3,9 +3,10 @@
 import pytest
 
 from membership import vault
-from membership.domain import audit, notes
+from membership.domain import notes
 from membership.errors import Invalid
 from tests import make
+from tests.records import history_of
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def test_a_note_is_sealed_and_opens_where_the_key_is(ana, tamar):
     assert b"card" not in note.sealed_text
     (read,) = notes.notes_of(ana)
     assert (read.text, read.by_id) == ("Asked by phone about her card.", tamar.id)
-    (record,) = audit.history_of("person", ana.reference)
+    (record,) = history_of("person", ana.reference)
     assert (record.tag, record.by_id) == ("person.noted", tamar.id)
     assert "card" not in str(record.details)
 
@@ -53,7 +54,7 @@ def test_a_label_is_put_on_once_and_taken_off(ana, tamar):
     notes.unlabel(ana, "long standing", by=tamar)
     notes.unlabel(ana, "long standing", by=tamar)
     assert notes.labels_of(ana) == ["დიასპორა"]
-    assert len(audit.history_of("person", ana.reference)) == 3  # what changed nothing is no deed
+    assert len(history_of("person", ana.reference)) == 3  # what changed nothing is no deed
 
 
 @pytest.mark.parametrize("text", [" ", "x" * 41, "nino@example.org"])

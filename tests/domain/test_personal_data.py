@@ -12,7 +12,6 @@ from sqlalchemy import LargeBinary, func, select
 from membership import clock, vault
 from membership.db import Base, db, writing
 from membership.domain import (
-    audit,
     corrections,
     donations,
     memberships,
@@ -32,6 +31,7 @@ from membership.domain.personal_data.holding import Verdict
 from membership.errors import Conflict
 from tests import make, signed_in
 from tests.make import EUR
+from tests.records import history_of
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_erasing_leaves_money_and_no_name(full, tamar):
         assert said not in text
     assert db.session.scalar(select(func.count()).select_from(Email).where(Email.recipient_key == key)) == 0
     assert all(mail.sealed is None for mail in db.session.query(Email) if mail.dead)
-    last = audit.history_of("person", full.reference)[-1]
+    last = history_of("person", full.reference)[-1]
     assert (last.tag, last.by_id, last.reason) == ("person.erased", tamar.id, "asked by letter")
     with pytest.raises(Conflict):
         personal_data.erase(full, by=tamar)

@@ -9,11 +9,12 @@ from sqlalchemy import func, select
 
 from membership import clock
 from membership.db import db, writing
-from membership.domain import audit, plans
+from membership.domain import plans
 from membership.domain.people import Person
 from membership.domain.plans import Perk, PerkCode, Price
 from membership.errors import Conflict, NotFound
 from tests import make
+from tests.records import history_of
 
 
 def count(table):
@@ -106,7 +107,7 @@ def test_one_code_for_each_member_until_none_is_left(app):
     assert plans.codes_left(perk) == 0
     with pytest.raises(Conflict, match="All codes are taken"):
         plans.take_code(perk, cira)
-    taken = audit.history_of("perk", "ticket")
+    taken = history_of("perk", "ticket")
     assert [(r.tag, r.by_id) for r in taken] == [("perk.taken", ana.id), ("perk.taken", bea.id)]
     assert first not in repr([(r.details, r.reason) for r in taken])
 

@@ -3,11 +3,12 @@
 import pytest
 
 from membership import clock
-from membership.domain import audit, payments, reports, roles
+from membership.domain import payments, reports, roles
 from membership.domain.payments import RefundStatus
 from membership.errors import Conflict, Invalid, NotAllowed
 from tests import make
 from tests.make import EUR
+from tests.records import history_of
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_the_same_press_gives_the_same_refund(paid, tamar):
     first = payments.ask_refund(paid, EUR("5"), by=tamar, reference="press-1")
     assert payments.ask_refund(paid, EUR("5"), by=tamar, reference="press-1") is first
     assert payments.remaining(paid) == EUR("15")
-    (record,) = audit.history_of("payment", paid.reference)
+    (record,) = history_of("payment", paid.reference)
     assert (record.tag, record.by_id, record.details["minor"]) == ("payment.refunded", tamar.id, 500)
 
 
@@ -50,7 +51,7 @@ def test_a_refund_above_the_review_limit_waits_for_another_person(paid, tamar):
     )
     with pytest.raises(Conflict):
         payments.withdraw_refund(refund, by=giorgi)
-    tags = [record.tag for record in audit.history_of("payment", paid.reference)]
+    tags = [record.tag for record in history_of("payment", paid.reference)]
     assert tags == ["refund.proposed", "refund.approved"]
 
 

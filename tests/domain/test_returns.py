@@ -7,12 +7,13 @@ from sqlalchemy import event
 
 from membership import clock
 from membership.db import db
-from membership.domain import audit, donations, fundraisers, ledger, payments, reports, returns, roles
+from membership.domain import donations, fundraisers, ledger, payments, reports, returns, roles
 from membership.domain.payments import RefundStatus, Settlement
 from membership.errors import Conflict, Invalid, NotAllowed
 from membership.money import Money, parse
 from tests import make
 from tests.make import EUR
+from tests.records import history_of
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_a_transfer_takes_from_the_shares_what_a_refund_takes_and_leaves_the_ban
     )
     assert (fundraiser.raised_minor, fundraisers.totals_off()) == (0, [])
     assert (payments.refunded(paid), payments.remaining(paid), waiting()) == (EUR("20"), EUR("0"), {})
-    record = audit.history_of("payment", paid.reference)[-1]
+    record = history_of("payment", paid.reference)[-1]
     assert (record.tag, record.by_id, record.reason) == ("refund.transferred", tamar.id, "FT26-1182")
 
 

@@ -1,8 +1,8 @@
 """One of the staff at one browser, on the page of a person: opens it, opens the form of an act, presses."""
 
 from membership.db import db
-from membership.domain import audit
 from tests import signed_in
+from tests.records import history_of
 from tests.web.visitor import text
 
 
@@ -40,4 +40,4 @@ def path(person):
 def tags(kind, reference):
     """What is on record about one thing, oldest first."""
     db.session.expire_all()
-    return [record.tag for record in audit.history_of(kind, reference)]
+    return [record.tag for record in history_of(kind, reference)]

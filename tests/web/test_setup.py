@@ -10,6 +10,7 @@ from membership.mail import names
 from tests import make, signed_in
 from tests.letters import MAILS
 from tests.name_server import NameServer
+from tests.records import history_of
 from tests.web.visitor import beside, tokens
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -108,7 +109,7 @@ def test_looking_asks_nobody_and_a_press_asks_once_and_remembers(client):
         assert len(server.asked) == 3
     assert page.count(": found") == 3
     assert left(client) == before - 1
-    (record,) = audit.history_of("domain", DOMAIN)
+    (record,) = history_of("domain", DOMAIN)
     assert record.details == {"selector": "s1", "spf": "found", "dkim": "found", "dmarc": "found"}
     assert record.by_id is not None
 
@@ -130,7 +131,7 @@ def test_what_is_no_selector_asks_nobody(client, selector):
         assert ask(client, selector).status_code == 422
         assert "A selector is a short name" in beside(client, "selector")
         assert server.asked == []
-    assert audit.history_of("domain", DOMAIN) == []
+    assert history_of("domain", DOMAIN) == []
 
 
 def test_a_press_from_elsewhere_asks_nobody(client):
