@@ -18,7 +18,7 @@ from membership.db import db
 from membership.domain import audit, memberships, notes, outbox, payments, people, plans, reports
 from membership.domain.audit import Record, Tag
 from membership.domain.donations import Donation, Review
-from membership.domain.memberships import Kind
+from membership.domain.memberships import Kind, MembershipStatus
 from membership.domain.payments import Payment, RefundStatus
 from membership.domain.reports.people import Filter
 from membership.web.staff.export import as_csv, as_xlsx, plain
@@ -126,6 +126,82 @@ def test_the_desk_says_what_waits_and_leads_there(client):
     assert [a.get("href") for a in client.page.iter("a") if a.get("href") in PAGES] == [
         "/staff/", "/staff/", "/staff/people", "/staff/payments",
     ]  # fmt: skip
+
+
+def member(email, *, ended_by=None, days_ago=1, **more):
+    """A paid membership as Stripe left it; it began forty days ago."""
+    now, owner = clock.now(), make.person(email)
+    told = {"kind": Kind.COMPLIMENTARY, "until": now + timedelta(days=30), "by": owner, "reason": "x"}
+    held = memberships.grant(owner, the_plan(), settings=make.settings(), **told)
+    is_now = {"kind": Kind.PAID, "amount_minor": 500, "currency": "EUR", "interval": "month", "ends_at": None}
+    is_now |= {"started_at": now - timedelta(days=40)}
+    if ended_by:
+        is_now |= {"status": MembershipStatus.ENDED, "ended_by": ended_by}
+        is_now |= {"ended_at": now - timedelta(days=days_ago)}
+    for name, value in (is_now | more).items():
+        setattr(held, name, value)
+    memberships.standing.tell(owner.id)
+    return owner
+
+
+def test_every_figure_of_the_desk_leads_to_the_people_it_counts(client):
+    member("stays@example.org")
+    member("rests@example.org", status=MembershipStatus.PAUSED)
+    member("leaves@example.org", ends_at=clock.now() + timedelta(days=9))
+    member("new@example.org", started_at=clock.now() - timedelta(days=2))
+    member("new@example.org", started_at=clock.now() - timedelta(days=1))  # and has two
+    member("left@example.org", ended_by="member")
+    member("left-long-ago@example.org", ended_by="member", days_ago=39)
+    member("second@example.org", ended_by="double")
+    member("back@example.org", ended_by="member")
+    member("back@example.org")
+    signed_in.as_staff(client, "viewer")
+    client.get("/staff/")
+    found = [
+        (one.findtext("dt"), one.find("dd/a").text, one.find("dd/a").get("href"))
+        for one in client.page.find(".//dl[@class='figures']")
+    ]
+    assert [(name, said) for name, said, _ in found] == [
+        ("members now", "5"), ("a month, recurring", "€20"), ("joined in 30 days", "1"), ("left in 30 days", "1"),
+    ]  # fmt: skip
+    shown = []
+    for _, _, path in found:
+        client.get(path)
+        shown.append(len(names(client)))
+    assert shown == [5, 3, 1, 1]
+
+
+def test_lost_members_are_all_listed_until_somebody_notes_something(client):
+    lost = [member(f"lost{n}@example.org", ended_by="failed", days_ago=n + 1) for n in range(5)]
+    member("long-ago@example.org", ended_by="failed", days_ago=15)
+    member("lost0@example.org")  # has joined again
+    support = signed_in.as_staff(client, "support")
+    notes.write(lost[1], "Wrote to them.", by=support, now=clock.now() - timedelta(days=3))  # before the end
+    notes.write(lost[2], "Wrote to them.", by=support, now=clock.now())
+    db.session.commit()
+    client.get("/staff/")
+    assert "3 memberships ended in the last two weeks" in text(client)
+    (way,) = [a.get("href") for a in client.page.iter("a") if a.get("class") == "do"]
+    client.get(way)
+    assert names(client) == [reports.code_of(one.id) for one in (lost[4], lost[3], lost[1])]
+
+
+def test_what_only_an_administrator_can_mend_stands_at_their_desk(client):
+    make.plan(perks=(make.perk("evening", kind="code").slug,))
+    lost = {"object_type": "charge", "object_id": "ch_1", "dirty_seq": 2, "clean_seq": 1}
+    db.session.add(StripeObject(**lost, attempts=12, dead=True, not_before=clock.now()))
+    outbox.queue(key="k", template="donation-receipt", to="a@example.org", locale="en", context={})
+    db.session.get(outbox.Email, "k").dead = True
+    for role in ("treasurer", "auditor"):
+        signed_in.as_staff(client, role)
+        client.get("/staff/")
+        assert "Nothing needs a person today" in text(client), role
+    signed_in.as_staff(client, "admin")
+    client.get("/staff/")
+    ways = [a.get("href") for a in client.page.iter("a") if a.get("class") == "do"]
+    assert ways == ["/staff/events", "/staff/setup", "/staff/events"]
+    client.get("/staff/setup")
+    assert "Used up: evening." in text(client)
 
 
 @pytest.mark.parametrize(

@@ -6,23 +6,24 @@ Read-only. Each matter looks at no more than a hundred rows, along an index; wha
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, TextClause, and_, exists, func, null, or_, select, text
+from sqlalchemy import ColumnElement, TextClause, and_, exists, func, null, or_, select
 from sqlalchemy.engine import Row
 
+from membership import clock
 from membership.db import db
 from membership.domain.corrections import Correction, CorrectionStatus
 from membership.domain.donations import Donation, Review
 from membership.domain.memberships import Membership, MembershipStatus
-from membership.domain.memberships.joining import LIVE
 from membership.domain.outbox import Email
 from membership.domain.payments import Payment, Refund, listing
 from membership.domain.payments.refunds import COUNTED
 from membership.domain.people import Given, Person, Standing
 from membership.domain.plans import Perk, PerkCode, PerkKind, Plan, PlanPerk, PlanStatus
 from membership.domain.plans.codes import is_free
+from membership.domain.reports import course
 from membership.domain.reports.names import Named, named
 from membership.domain.reports.paging import Asked
 from membership.domain.roles import Ability
@@ -30,8 +31,6 @@ from membership.money import Money
 
 MOST = 100
 FIRST = 3
-LATELY = timedelta(days=14)
-MONTH = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,8 @@ def _late(_now: datetime) -> Asked:
 def _failed(now: datetime) -> Asked:
     m = Membership
     asked = select(m.person_id, m.amount_minor, m.currency, m.ended_at, m.reference)
-    return asked.where(m.ended_by == "failed", m.ended_at > now - LATELY).order_by(m.ended_at.desc())
+    lost = course.lost(now - course.LATELY)
+    return asked.join(Person, Person.id == m.person_id).where(*lost).order_by(m.ended_at.desc())
 
 
 def _ripe(now: datetime) -> Asked:
@@ -168,6 +168,11 @@ def _no_codes(_now: datetime) -> Asked:
     return asked.where(Perk.kind == PerkKind.CODE, ~free, sold).order_by(Perk.position)
 
 
+def used_up() -> tuple[str, ...]:
+    """These perks by their short names."""
+    return tuple(row[4] for row in db.session.execute(_no_codes(clock.now())))
+
+
 QUESTIONS = (
     Question("held", Ability.REVIEW, _held),
     Question("refund", Ability.REFUND, _proposed),
@@ -178,41 +183,17 @@ QUESTIONS = (
     Question("failed", Ability.GRANT, _failed),
     Question("address", Ability.WRITE, _ripe),
     Question("bounced", Ability.WRITE, _bounced),
-    Question("mail", Ability.SEE_EVENTS, _dead_mails),
+    Question("mail", Ability.EVENTS, _dead_mails),
     Question("codes", Ability.SETUP, _no_codes),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """How it stands: members now by standing, who came and went in thirty days, what recurs a month by currency."""
-
-    members: dict[MembershipStatus, int]
-    joined: int
-    left: int
-    monthly: list[Money]
-
-
-_ENDS = ("member", "withdrawn", "failed", "staff", "over")
-
-
-def figures(*, now: datetime) -> Figures:
-    """Counted over those who are members, not over all people."""
+def monthly() -> list[Money]:
+    """What recurs a month, one sum a currency, the largest first; a year's price counts by its twelfth."""
     m = Membership
-    live = text(str(LIVE))  # in the words of the index
-    standing = select(m.status, func.count()).where(live).group_by(m.status)
-    came = select(func.count()).select_from(Person).where(Person.member_since > now - MONTH)
-    went = select(func.count()).select_from(m).where(m.ended_by.in_(_ENDS), m.ended_at > now - MONTH)
-    each = select(m.currency, m.interval, func.sum(m.amount_minor)).where(
-        live, m.amount_minor.is_not(None), m.ends_at.is_(None)
-    )
+    each = select(m.currency, m.interval, func.sum(m.amount_minor)).where(*course.renewing())
     sums: dict[str, int] = {}
     by_price: Asked = each.group_by(m.currency, m.interval)
     for currency, interval, minor in db.session.execute(by_price):
         sums[currency] = sums.get(currency, 0) + (int(minor) // 12 if interval == "year" else int(minor))
-    return Figures(
-        members={status: int(number) for status, number in db.session.execute(standing)},
-        joined=int(db.session.scalar(came) or 0),
-        left=int(db.session.scalar(went) or 0),
-        monthly=[Money(minor, currency) for currency, minor in sorted(sums.items(), key=lambda p: -p[1])],
-    )
+    return [Money(minor, currency) for currency, minor in sorted(sums.items(), key=lambda p: -p[1])]

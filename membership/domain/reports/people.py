@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 
 from membership.db import db
 from membership.domain.people import Given, Person, Standing
-from membership.domain.reports import paging
+from membership.domain.reports import course, paging
 from membership.domain.reports.beside import Beside, beside
 from membership.domain.reports.names import Named, name_in
 from membership.domain.reports.paging import SIZE, TOP, Asked, Page, Place, cut, from_place
@@ -26,7 +26,10 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Whom a list is about; what is left out does not matter. Joined: from the first moment, before the second one."""
+    """Whom a list is about; what is left out does not matter. Joined: from the first moment, before the second one.
+
+    Whose membership renews; who has left since then; whom failing payments have cost us since then: see `course`.
+    """
 
     standings: tuple[Standing, ...] = ()
     plan_id: int | None = None
@@ -36,6 +39,9 @@ class Filter:
     given: Given | None = None
     locale: str | None = None
     bounced: bool = False
+    renews: bool = False
+    left_since: datetime | None = None
+    lost_since: datetime | None = None
 
     @property
     def by_joining(self) -> bool:
@@ -128,7 +134,16 @@ def _conditions(asked: Filter) -> list[ColumnElement[bool]]:
         told.append(Person.locale == asked.locale)
     if asked.bounced:
         told.append(Person.bounced_at.is_not(None))
-    return told
+    return told + [course.people_of(which) for which in _courses(asked)]
+
+
+def _courses(asked: Filter) -> Iterator[list[course.Condition]]:
+    if asked.renews:
+        yield course.renewing()
+    if asked.left_since is not None:
+        yield course.left(asked.left_since)
+    if asked.lost_since is not None:
+        yield course.lost(asked.lost_since)
 
 
 def _page(asked: Filter, place: Place, size: int) -> Asked:

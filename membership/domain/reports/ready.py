@@ -12,18 +12,20 @@ from membership.domain.audit import Record, Tag
 from membership.domain.memberships import Kind, Membership
 from membership.domain.outbox import Email
 from membership.domain.payments import Payment, PaymentStatus
+from membership.domain.reports import desk
 from membership.domain.roles import Role
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What is there already. `pages` are the legal pages that are still empty."""
+    """What is there already. `pages` are the legal pages that are still empty, `codes` the perks that have none left."""
 
     mail: bool
     gift: bool
     member: bool
     admins: int
     pages: tuple[str, ...]
+    codes: tuple[str, ...]
     backup: datetime | None
     """When a copy was last restored and checked."""
     domain: Record | None
@@ -40,17 +42,10 @@ def ready(domain: str) -> Ready:
         gift=_any(paid.where(Payment.donation_id.is_not(None))),
         member=_any(joined),
         admins=sum(one.role is Role.ADMIN and one.enrolled_at is not None for one in roles.staff()),
-        pages=empty_pages(),
+        pages=newsroom.empty_pages(),
+        codes=desk.used_up(),
         backup=verified.at if verified else None,
         domain=_last(Tag.DOMAIN_CHECKED, domain),
-    )
-
-
-def empty_pages() -> tuple[str, ...]:
-    """The legal pages that nobody has written in any language."""
-    host = newsroom.find_newsroom()
-    return tuple(
-        page for page in newsroom.LEGAL if host is None or not any((host.pages.get(page) or {}).values())
     )
 
 

@@ -1,5 +1,6 @@
-"""The desk itself: what needs a person today, and how it stands."""
+"""The desk itself: what needs a person today, and how it stands. A figure is the length of the list it leads to."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Response, url_for
@@ -9,10 +10,11 @@ from flask_login import current_user
 from membership import clock
 from membership.billing import events
 from membership.domain import reports
+from membership.domain.reports import course
 from membership.domain.reports.desk import Line, Matter
 from membership.domain.roles import ABILITIES, Ability
-from membership.web import sheets
-from membership.web.staff import access, bp, frame
+from membership.web import sheets, view
+from membership.web.staff import access, bp, frame, people
 from membership.web.staff.access import allowed
 
 FIRST = 3
@@ -24,13 +26,32 @@ def home() -> Response:
     """What needs a person today, the most pressing first."""
     now = clock.now()
     matters = reports.desk.matters(ABILITIES[current_user.role], now=now)
-    if access.may(Ability.SEE_EVENTS):
+    if access.may(Ability.EVENTS):
         matters += _stuck()
     return sheets.page(
         "staff/home.html",
         matters=[(matter, *_way(matter)) for matter in matters],
-        figures=reports.desk.figures(now=now),
+        figures=_figures(now),
+        monthly=[(amount, _people(course="renews")) for amount in reports.desk.monthly()],
     )
+
+
+def _figures(now: datetime) -> dict[str, tuple[int, str]]:
+    """How it stands: how many people a list has, and where that list is."""
+    a_month_ago = (now - course.MONTH).astimezone(view.settings().timezone).date()
+    lists = {
+        "members": {"status": "member"},
+        "joined": {"since": a_month_ago.isoformat()},
+        "left": {"course": "left"},
+    }
+    return {
+        name: (reports.people.count(people.read(asked, []).filter, most=None), _people(**asked))
+        for name, asked in lists.items()
+    }
+
+
+def _people(**asked: Any) -> str:
+    return url_for("staff.people", **asked)
 
 
 def _stuck() -> list[Matter]:
@@ -53,8 +74,10 @@ LISTS: dict[str, tuple[str, dict[str, Any]]] = {
     "refund": ("staff.refunds", {}),
     "unreturned": ("staff.refunds", {}),
     "apart": ("staff.payments", {"state": "apart"}),
+    "failed": ("staff.people", {"course": "lost"}),
     "late": ("staff.people", {"status": "past_due"}),
     "bounced": ("staff.people", {"mail": "bounced"}),
+    "codes": ("staff.setup", {}),
     "mail": ("staff.events", {}),
     "object": ("staff.events", {}),
     "call": ("staff.events", {}),
@@ -74,4 +97,4 @@ def _way(matter: Matter) -> tuple[str, str]:
 def _button(endpoint: str) -> str:
     if endpoint == "staff.review":
         return gettext("Review")
-    return gettext("Look") if endpoint == "staff.events" else gettext("Look at them")
+    return gettext("Look") if endpoint in ("staff.events", "staff.setup") else gettext("Look at them")

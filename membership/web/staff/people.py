@@ -1,14 +1,16 @@
 """The list of people: filters as a sentence kept in the address, fifty a page. `search` finds one of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from flask import Response, request
 
+from membership import clock
 from membership.domain import reports
 from membership.domain.people import Given, Standing
-from membership.domain.reports import Page, Place
+from membership.domain.reports import Page, Place, course
 from membership.domain.reports.people import Filter
 from membership.domain.roles import Ability
 from membership.web import locales, sheets, view
@@ -27,6 +29,11 @@ STATUSES: dict[str, tuple[Standing, ...]] = {
     "none": (Standing.NONE,),
 }
 GIVEN = {"regularly": Given.RUNNING, "once": Given.ONCE, "nothing": Given.NOTHING}
+COURSES: dict[str, Callable[[datetime], Mapping[str, Any]]] = {
+    "renews": lambda _now: {"renews": True},
+    "left": lambda now: {"left_since": now - course.MONTH},
+    "lost": lambda now: {"lost_since": now - course.LATELY},
+}
 PAGE = "staff/people.html"
 
 
@@ -51,6 +58,7 @@ def read(args: Mapping[str, str], plans: list[Offered]) -> Asked:
         "until": until.isoformat() if until else "",
         "given": args.get("given", "") if args.get("given") in GIVEN else "",
         "lang": args.get("lang", "") if args.get("lang") in locales.known() else "",
+        "course": args.get("course", "") if args.get("course") in COURSES else "",
         "mail": "bounced" if args.get("mail") == "bounced" else "",
     }
     asked = Filter(
@@ -62,6 +70,7 @@ def read(args: Mapping[str, str], plans: list[Offered]) -> Asked:
         given=GIVEN.get(told["given"]),
         locale=told["lang"] or None,
         bounced=bool(told["mail"]),
+        **(COURSES[told["course"]](clock.now()) if told["course"] else {}),
     )
     return Asked({name: value for name, value in told.items() if value}, asked)
 

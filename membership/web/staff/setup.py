@@ -153,6 +153,15 @@ def _people(found: Ready) -> list[Step]:
             "flask newsroom load FILE.toml",
         ),
         Step(
+            gettext("Codes of perks"),
+            not found.codes,
+            gettext(
+                "Used up: %(perks)s. Add some to the newsroom's file and load it again.",
+                perks=", ".join(found.codes),
+            ),
+            "flask newsroom load FILE.toml",
+        ),
+        Step(
             gettext("A second admin"),
             found.admins >= 2,
             gettext(
