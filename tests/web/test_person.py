@@ -274,6 +274,22 @@ def test_a_membership_is_given_extended_and_ended(app, ana):
     assert [record.by_id for record in audit.history_of("membership", held.reference)] == [desk.me.id] * 2
 
 
+def test_whoever_gives_a_membership_has_seen_what_runs(app, ana):
+    make.plan()
+    desk, tab = Desk(app, "support"), Desk(app, "admin")
+    until = (clock.now() + timedelta(days=30)).date().isoformat()
+    told = {"plan": "reader", "kind": "complimentary", "until": until}
+    tab.opens(ana, do="grant")
+    desk.does(ana, "grant", **told)
+    assert tab.posts(ana, "grant", beside=tab.browser.field("beside"), **told).status_code == 409
+    assert "has changed since you opened this form" in text(tab.browser)
+    assert "Reader runs already, until" in text(tab.browser)
+    assert len(memberships.memberships_of(ana.id)) == 1
+    assert db.session.query(Email).filter_by(template="membership-welcome").count() == 1
+    assert tab.posts(ana, "grant", beside=tab.browser.field("beside"), **told).status_code == 303
+    assert len(memberships.memberships_of(ana.id)) == 2
+
+
 def a_double(ana, by):
     held = memberships.grant(
         ana, make.plan(), kind=Kind.GIFT, until=clock.now() + WEEK, by=by, reason="", settings=make.settings()

@@ -79,8 +79,9 @@ class ExtendForm(ActForm):
 
 
 class GrantForm(ActForm):
-    """A membership without a payment through Stripe."""
+    """A membership without a payment through Stripe; `beside` is what ran when the page was opened."""
 
+    beside = TextField(most=2000)
     plan = TextField(most=60)
     kind = ChoiceField()
     until = TextField(most=10)

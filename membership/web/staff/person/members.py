@@ -8,7 +8,7 @@ from flask_babel import gettext
 from membership import clock
 from membership.billing import checkout
 from membership.billing.checkout import Outcome
-from membership.domain import audit, memberships, payments, personal_data, plans
+from membership.domain import audit, memberships, payments, people, personal_data, plans
 from membership.domain.memberships import Kind, Membership
 from membership.domain.people import Person
 from membership.domain.roles import Ability
@@ -19,6 +19,7 @@ from membership.web.forms.person import DoubleForm, EndForm, ExtendForm, GrantFo
 from membership.web.staff import access, bp
 from membership.web.staff.access import allowed
 from membership.web.staff.person.contact import reach
+from membership.web.staff.person.page import beside
 from membership.web.staff.person.press import own, press
 from membership.web.staff.words import short_day
 
@@ -79,6 +80,7 @@ def _grant(person: Person, form: GrantForm, attempt: Attempt) -> str:
     if person.erased_at is not None:
         raise Conflict(N_("This person has been erased."))
     contact = reach(person)
+    _guard_what_runs(person, form)
     given = memberships.grant(
         person,
         plans.get_plan(form.plan.data or ""),
@@ -98,6 +100,15 @@ def _grant(person: Person, form: GrantForm, attempt: Attempt) -> str:
     return gettext(
         "The membership runs until %(day)s. A welcome is on its way.", day=short_day(given.ends_at)
     )
+
+
+def _guard_what_runs(person: Person, form: GrantForm) -> None:
+    """Whoever gives has seen what runs already: another tab, or somebody else, may have given the same."""
+    people.lock_unless_erased(person.id)  # two presses at once come one after the other
+    if (form.beside.data or "") != beside(memberships.live_of(person.id)):
+        raise Conflict(
+            N_("What runs already has changed since you opened this form. Look at it and decide again.")
+        )
 
 
 def _end_of(day: date) -> datetime:

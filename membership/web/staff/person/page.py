@@ -1,5 +1,6 @@
 """The page of one person. Opening it is on record; an act's form is opened by `?do=...&of=...`, one at a time."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -74,6 +75,11 @@ class Act:
 def may_readdress(person_: Person) -> bool:
     """Whether whoever is here may correct this address: with a colleague's, the desk itself would be another's."""
     return access.may(Ability.ROLES) or roles.role_of(person_.id) is None
+
+
+def beside(held: Iterable[Membership]) -> str:
+    """What runs of these, as the form that gives another carries it."""
+    return " ".join(sorted(one.reference for one in held if one.is_live))
 
 
 @bp.get("/staff/people/<reference>")
@@ -162,6 +168,16 @@ class Shown:
     def memberships(self) -> list[Membership]:
         """Those that have begun."""
         return [one for one in self.held.memberships if one.started_at is not None]
+
+    @cached_property
+    def running(self) -> list[Membership]:
+        """Those of them that go on."""
+        return [one for one in self.memberships if one.is_live]
+
+    @property
+    def beside(self) -> str:
+        """The same, as a form carries it."""
+        return beside(self.running)
 
     @cached_property
     def gifts(self) -> list[Donation]:
