@@ -290,6 +290,19 @@ def test_whoever_gives_a_membership_has_seen_what_runs(app, ana):
     assert len(memberships.memberships_of(ana.id)) == 2
 
 
+def test_what_ends_by_itself_is_only_ended_sooner(app, ana):
+    desk = Desk(app, "support")
+    told = {"by": desk.me, "reason": "", "settings": make.settings()}
+    held = memberships.grant(ana, make.plan(), kind=Kind.GIFT, until=clock.now() + WEEK, **told)
+    db.session.commit()
+    desk.opens(ana, do="end", of=held.reference)
+    assert [b.get("value") for b in desk.browser.page.iter("button") if b.get("name") == "action"] == ["now"]
+    assert desk.posts(ana, "end", of=held.reference, action="period").status_code == 409
+    assert "It ends on" in text(desk.browser)
+    assert "already. You can only end it sooner." in text(desk.browser)
+    assert tags("membership", held.reference) == []
+
+
 def a_double(ana, by):
     held = memberships.grant(
         ana, make.plan(), kind=Kind.GIFT, until=clock.now() + WEEK, by=by, reason="", settings=make.settings()

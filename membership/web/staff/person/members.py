@@ -123,6 +123,10 @@ def _end(person: Person, form: EndForm, _attempt: Attempt) -> str:
     if form.action.data == "now":
         outcome = checkout.end_now(membership, by=access.person(), reason=form.reason.data or "", now=now)
         said = gettext("The membership is ended. Nothing was refunded by this.")
+    elif membership.ends_at is not None:
+        raise Conflict(
+            N_("It ends on %(day)s already. You can only end it sooner."), day=short_day(membership.ends_at)
+        )
     else:
         _note_end(membership, form.reason.data or "", now)
         outcome = checkout.leave(membership, by="staff", now=now)
