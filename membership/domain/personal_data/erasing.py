@@ -6,6 +6,7 @@ lists here; a test walks all tables, so that a new one is not forgotten.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
@@ -78,8 +79,9 @@ MAY_BE_OPEN = timedelta(hours=1)
 """How long after a pledge its payment page may be open: it closes well within."""
 
 
-def hindrance(person: Person) -> str | None:
+def hindrance(person: Person, now: datetime | None = None) -> str | None:
     """The sentence that says why this person cannot be erased now; None when nothing is in the way."""
+    may_pay = partial(_may_pay, since=(now or clock.now()) - MAY_BE_OPEN)
     in_the_way = (
         (_is_erased, N_("This person has been erased already.")),
         (_has_role, N_("This person has a role at the desk. Take the role away first.")),
@@ -87,7 +89,7 @@ def hindrance(person: Person) -> str | None:
         (_gives, N_("A gift of this person runs. Stop it first.")),
         (_is_paying, N_("A payment of this person is on its way. Wait until it has come or failed.")),
         (
-            _may_pay,
+            may_pay,
             N_("A payment page of this person may still be open. Wait for an hour after it was opened."),
         ),
         (_refunds_open, N_("A refund to this person is not done yet. Wait until it is, or take it back.")),
@@ -121,9 +123,8 @@ def _is_paying(person: Person) -> bool:
     return any(db.session.scalar(found.limit(1)) is not None for found in (gift, membership))
 
 
-def _may_pay(person: Person) -> bool:
+def _may_pay(person: Person, *, since: datetime) -> bool:
     """Also before we know that the page is open: Stripe's answer may be on its way."""
-    since = clock.now() - MAY_BE_OPEN
     gift = select(Donation.id).where(
         Donation.person_id == person.id, Donation.status == Status.PLEDGED, Donation.pledged_at > since
     )
@@ -157,7 +158,7 @@ def erase(person: Person, *, by: Person | None, reason: str = "", now: datetime 
     """Forget who this was. Raises Conflict with a sentence while something of theirs still runs."""
     now = now or clock.now()
     _lock(person)
-    if (sentence := hindrance(person)) is not None:
+    if (sentence := hindrance(person, now)) is not None:
         raise Conflict(sentence)
     signins.end_all(person, by=by, now=now)
     plans.forget_codes(person)
