@@ -229,6 +229,7 @@ def _standing(found: facts.SubscriptionFacts) -> Standing:
         to=found.contact.email,
         name=found.contact.name,
         ends_at=found.ends_at,
+        end_asked_at=found.end_asked_at,
         method_id=found.method_id,
         each=Money(found.amount, found.currency) if found.currency else None,
         interval=found.interval or None,

@@ -152,13 +152,14 @@ def test_leaving_ends_with_the_period_and_can_be_undone(ana, stripe, mailbox):
     assert checkout.come_back(mine) is Outcome.AGREED
     settle(stripe)
     assert ana.membership.ends_at is None
+    stripe.advance(days=1)
     assert checkout.leave(ana.membership) is Outcome.AGREED
     days(stripe, 32)
     mine = ana.membership
     assert (mine.status, mine.ended_by) == (MembershipStatus.ENDED, "member")
     assert not is_open(mine)
     assert state(stripe)["charges"] == 1
-    assert len(mailbox) == 2  # leaving, ended
+    assert len(mailbox) == 3  # leaving, leaving after all, ended
     with pytest.raises(Conflict, match="join again"):
         checkout.come_back(mine)
 

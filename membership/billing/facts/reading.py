@@ -207,6 +207,7 @@ def subscription(plain: Plain) -> SubscriptionFacts:
         ended_at=moment(plain.get("ended_at")),
         end_reason=(plain.get("cancellation_details") or {}).get("reason"),
         ends_at=moment(end),
+        end_asked_at=moment(plain.get("canceled_at")),
         item_id=item.get("id") or "",
         price_id=price.get("id"),
         product_id=id_of(price.get("product")),

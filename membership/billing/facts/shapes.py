@@ -131,6 +131,7 @@ class SubscriptionFacts:
     ended_at: datetime | None
     end_reason: str | None
     ends_at: datetime | None = None
+    end_asked_at: datetime | None = None
     item_id: str = ""
     price_id: str | None = None
     product_id: str | None = None

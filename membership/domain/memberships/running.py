@@ -148,9 +148,9 @@ def _going_back(membership: Membership, of: Callable[[Payment], Money]) -> dict[
 
 def _mail_leaving(membership: Membership, standing: Standing, settings: Settings, now: datetime) -> None:
     assert membership.ends_at is not None
-    ends_on = shown.day(membership.ends_at, settings)
+    ends_on, asked_at = shown.day(membership.ends_at, settings), standing.end_asked_at
     outbox.queue(
-        key=f"leaving:{membership.reference}:{ends_on}",
+        key=f"leaving:{membership.reference}:{ends_on}:{int(asked_at.timestamp()) if asked_at else 0}",
         template="membership-leaving",
         to=standing.to or "",
         locale=membership.locale,

@@ -11,7 +11,10 @@ LATE = ("past_due", "unpaid", "incomplete")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A subscription. `failed` says it ended because payments failed; `ends_at` that it is going to end."""
+    """A subscription. `failed` says it ended because payments failed; `ends_at` that it is going to end.
+
+    `end_asked_at` is when that was asked for: it tells one leave from the next, where one was undone in between.
+    """
 
     subscription_id: str
     customer_id: str | None
@@ -24,6 +27,7 @@ class Standing:
     to: str | None
     name: str | None
     ends_at: datetime | None = None
+    end_asked_at: datetime | None = None
     method_id: str | None = None
     each: Money | None = None
     interval: str | None = None
