@@ -67,7 +67,10 @@ def test_an_address_that_is_no_more_is_written_to_no_more(server, sent):
     [(Told.WAITING, {"action": "delayed", "status": "4.4.1"}),
      (Told.WAITING, {"action": "failed", "status": "4.2.2"}),
      (Told.WAITING, {"action": "delivered", "status": "2.0.0"}),
+     (Told.WAITING, {"status": "5.2.2"}),
+     (Told.WAITING, {"status": "5.4.4"}),
      (Told.REFUSED, {"status": "5.7.1"}),
+     (Told.REFUSED, {"status": "5.1.8"}),
      (Told.FOREIGN, {"to": "ana@example.org"}),
      (Told.FOREIGN, {"to": "nino@example.org, ana@example.org"})],
 )  # fmt: skip

@@ -13,7 +13,7 @@ bounces = Group("bounces", help="Mail that came back.")
 SAID = {
     Told.GONE: "addresses take no mail any more: nothing is written to them until they are corrected",
     Told.KNOWN: "were known already",
-    Told.WAITING: "may still arrive, or have",
+    Told.WAITING: "have arrived, or may, or the next ones may",
     Told.REFUSED: "were refused for the mail or its sender: look at SPF, DKIM and DMARC on /staff/setup",
     Told.FOREIGN: "are about no mail that we sent to that address",
     Told.MALFORMED: "could not be read",

@@ -67,6 +67,7 @@ class Tag(StrEnum):
     EMAIL_CORRECTED = "email.corrected"
     EMAIL_KEPT = "email.kept"
     EMAIL_BOUNCED = "email.bounced"
+    BOUNCE_LIFTED = "bounce.lifted"
     DOMAIN_CHECKED = "domain.checked"
     BACKUP_VERIFIED = "backup.verified"
     CALL_SETTLED = "call.settled"

@@ -1,8 +1,9 @@
 """Mail that came back: reads delivery status notifications (RFC 3464) and notes the addresses that are no more.
 
-A report counts when it says that delivery failed for good because of the address, about a mail that we sent to that
-very address. The Message-ID of a mail cannot be guessed without our key, so whoever did not get the mail, or carry it,
-cannot forge a report about it. Refusals for what the mail is or whence it comes (5.3.4, 5.6, 5.7) say nothing about
+A report counts when it says that nobody is there for good (`GONE`), about a mail that we sent to that very address. The
+Message-ID of a mail cannot be guessed without our key, so whoever did not get the mail, or carry it, cannot forge a
+report about it. A mailbox that is full, a server that is not found and the like may be well again tomorrow: the next
+mail will tell. Refusals for what the mail is or whence it comes (5.1.7, 5.1.8, 5.2.3, 5.3.4, 5.6, 5.7) say nothing about
 the address: they are counted, for they mean that our own server or name is in trouble.
 
 Reading is done with the plain rules of the email package: the strict ones take minutes for one hostile header.
@@ -34,7 +35,7 @@ class Told(StrEnum):
     KNOWN = "known"
     """The same, noted before."""
     WAITING = "waiting"
-    """It may still arrive, or has."""
+    """It has arrived, or it or the next one may."""
     REFUSED = "refused"
     """Refused for the mail or its sender, not for the address."""
     FOREIGN = "foreign"
@@ -48,7 +49,11 @@ class Told(StrEnum):
 
 RETURNED = ("message/rfc822", "text/rfc822-headers")
 LEFT = (Told.OTHER, Told.LARGE)
-STATUS = re.compile(r"\s*5\.(\d{1,3})\.(\d{1,3})\b")
+STATUS = re.compile(r"\s*5\.\d{1,3}\.\d{1,3}\b")
+GONE = re.compile(r"5\.(1\.\d+|2\.[01]|0\.0)")
+"""No such address or mailbox, a mailbox that is closed, and what says no more than that it failed for good."""
+OURS = re.compile(r"5\.(1\.[78]|2\.3|3\.4|[67]\.\d+)")
+"""About our address, our mail or our right to send it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +131,11 @@ def note(report: Report, now: datetime) -> Told:
     failed = [found for action, found in ours if action == "failed" and found]
     if not failed:
         return Told.WAITING
-    of_the_address = [found for found in failed if not _is_about_us(found)]
-    if not of_the_address:
-        return Told.REFUSED
-    status = of_the_address[0].group().strip()
-    return _note_gone(email.recipient_key, status, email, now)
+    statuses = [found.group().strip() for found in failed]
+    gone = [one for one in statuses if GONE.fullmatch(one) and not OURS.fullmatch(one)]
+    if gone:
+        return _note_gone(email.recipient_key, gone[0], email, now)
+    return Told.REFUSED if any(OURS.fullmatch(one) for one in statuses) else Told.WAITING
 
 
 def _is(address: str, key: str) -> bool:
@@ -138,11 +143,6 @@ def _is(address: str, key: str) -> bool:
         return bool(address) and vault.email_key(address) == key
     except Invalid:
         return False
-
-
-def _is_about_us(status: re.Match[str]) -> bool:
-    subject, detail = status.groups()
-    return subject in ("6", "7") or (subject, detail) in (("3", "4"), ("2", "3"))  # too large
 
 
 def _note_gone(key: str, status: str, email: outbox.Email, now: datetime) -> Told:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from membership import vault
 from membership.db import db
-from membership.domain import audit, donations, payments, people
+from membership.domain import audit, donations, outbox, payments, people, signins
 from membership.domain.payments import RefundStatus
 from tests import make, signed_in
 from tests.journeys.donor import Donor, settle, state
@@ -137,3 +138,27 @@ def test_what_somebody_paid_is_not_given_back_from_the_list(app, giver, paid):
     hidden = dict.fromkeys(("csrf_token", "attempt"), "")
     assert desk.browser.post(f"/staff/payments/{paid.reference}", data=hidden).status_code == 404
     assert payments.remaining(paid) == EUR("20")
+
+
+# --- writing to people -------------------------------------------------------------------------------------
+
+
+def test_an_address_that_mail_came_back_from_is_written_to_again_when_staff_say_so(app):
+    ana, key = make.person(), vault.email_key("ana@example.org")
+    outbox.bounced(key, "5.1.1")
+    people.note_bounced(key)
+    desk = Desk(app, "support")
+    assert "Mail to this address came back" in desk.opens(ana, do="send")
+    assert desk.posts(ana, "send").status_code == 409
+    assert "Mail to this address comes back" in text(desk.browser)
+    assert db.session.query(signins.SignIn).count() == 0
+    assert "is written to again" in desk.does(ana, "arrives")
+    assert "came back on" not in desk.opens(ana)
+    assert db.session.query(outbox.Bounce).count() == 0
+    assert desk.posts(ana, "arrives").status_code == 409
+    assert "ten minutes" in desk.does(ana, "send")
+    assert db.session.query(signins.SignIn).count() == 1
+    assert done("person", ana.reference)[1:] == [
+        ("bounce.lifted", desk.me.id, ""),
+        ("link.resent", desk.me.id, ""),
+    ]

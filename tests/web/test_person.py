@@ -436,7 +436,7 @@ def test_erasing_needs_the_code_and_reaches_stripe(app, stripe, giver, paid):
 # --- who may what ------------------------------------------------------------------------------------------
 
 ACTS = {
-    "note": "write", "label": "write", "send": "write", "address": "write", "correct": "write",
+    "note": "write", "label": "write", "send": "write", "arrives": "write", "address": "write", "correct": "write",
     "refund": "refund", "decide": "refund", "export": "personal", "erase": "personal",
     "extend": "grant", "grant": "grant", "end": "grant", "keep": "grant", "double": "refund", "stop": "grant",
 }  # fmt: skip

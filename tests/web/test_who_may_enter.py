@@ -60,6 +60,7 @@ DESK = {
     "POST /staff/people/<reference>/note": HELPERS,
     "POST /staff/people/<reference>/label": HELPERS,
     "POST /staff/people/<reference>/send": HELPERS,
+    "POST /staff/people/<reference>/arrives": HELPERS,
     "POST /staff/people/<reference>/address": HELPERS,
     "POST /staff/people/<reference>/correct": HELPERS,
     "POST /staff/people/<reference>/extend": HELPERS,

@@ -59,6 +59,7 @@ class World:
         self.admin = signed_in.staff("admin")
         self.enrol = roles.invite(roles.find_staff(self.admin.id))
         self.gone = make.person("gone@example.org")
+        self.gone.bounced_at = clock.now()
         self.held = make.donation(settled=True, email="held@example.org")
         self.held.review = Review.HELD
         charge = make.arrival(self.gift, amount=make.EUR("10"))
@@ -167,6 +168,7 @@ class World:
                 "of": self.correction.reference,
                 "action": "withdraw",
             },
+            "arrives": {"<reference>": self.gone.reference},
             "erase": {"<reference>": self.gone.reference, "short": reports.code_of(self.gone.id)},
         }
         acts = {act: {"<reference>": self.ana.reference} | told for act, told in (of_ana | of_others).items()}

@@ -133,6 +133,10 @@ class SendForm(ActForm):
     """Send again: the receipt of the payment `of`, or without one a link to sign in."""
 
 
+class ArriveForm(ActForm):
+    """Mail arrives at the address again."""
+
+
 class AddressForm(ActForm):
     """Another e-mail address."""
 

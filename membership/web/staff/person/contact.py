@@ -10,13 +10,13 @@ from membership import clock
 from membership.billing import checkout, contacts, notices
 from membership.billing.checkout import Outcome
 from membership.billing.facts import Contact
-from membership.domain import audit, corrections, limits, notes, personal_data, signins
+from membership.domain import audit, corrections, limits, notes, people, personal_data, signins
 from membership.domain.people import Person
 from membership.domain.roles import Ability
 from membership.errors import N_, Conflict, NotAllowed
 from membership.web import view
 from membership.web.attempts import Attempt
-from membership.web.forms.person import AddressForm, DecideForm, LabelForm, NoteForm, SendForm
+from membership.web.forms.person import AddressForm, ArriveForm, DecideForm, LabelForm, NoteForm, SendForm
 from membership.web.staff import access, bp
 from membership.web.staff.access import allowed
 from membership.web.staff.person.page import may_readdress
@@ -44,6 +44,13 @@ def person_label(reference: str) -> ResponseReturnValue:
 def person_send(reference: str) -> ResponseReturnValue:
     """Send a receipt again, or a link to sign in."""
     return press(reference, "send", _send)
+
+
+@bp.post("/staff/people/<reference>/arrives")
+@allowed(Ability.WRITE)
+def person_arrives(reference: str) -> ResponseReturnValue:
+    """Mail to the address does not come back any more."""
+    return press(reference, "arrives", _arrives)
 
 
 @bp.post("/staff/people/<reference>/address")
@@ -88,7 +95,7 @@ def _send(person: Person, form: SendForm, attempt: Attempt) -> str:
     if contact is None or not contact.email:
         raise Conflict(N_("No address of this person is known here."))
     if person.bounced_at is not None:
-        raise Conflict(N_("Mail to this address comes back. Correct the address first."))
+        raise Conflict(N_("Mail to this address comes back. Correct it, or say that mail arrives again."))
     if not limits.hit("desk-resend", person.reference, most=SENT_AN_HOUR, per=timedelta(hours=1), now=now):
         raise Conflict(N_("This person was sent several mails within the hour. Please wait a little."))
     if form.of.data:
@@ -123,6 +130,11 @@ def _record(tag: audit.Tag, subject_type: str, subject_id: str) -> None:
 def _guard_colleagues(person: Person) -> None:
     if not may_readdress(person):
         raise NotAllowed(N_("This person has a role here: only who gives roles corrects the address."))
+
+
+def _arrives(person: Person, _form: ArriveForm, _attempt: Attempt) -> str:
+    people.note_arriving(person, by=access.person(), now=clock.now())
+    return gettext("This address is written to again. What was not sent meanwhile is not sent now.")
 
 
 def _propose(person: Person, form: AddressForm, _attempt: Attempt) -> str:

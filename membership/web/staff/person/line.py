@@ -85,6 +85,7 @@ RECORDS = {
     "email.corrected": N_("Address corrected"),
     "email.kept": N_("Address kept as it was"),
     "email.bounced": N_("Mail came back"),
+    "bounce.lifted": N_("Mail arrives again"),
     "person.exported": N_("Personal data exported"),
     "person.erased": N_("Erased"),
     "role.granted": N_("Role given"),

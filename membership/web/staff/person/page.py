@@ -50,6 +50,7 @@ ACTS: dict[str, tuple[type[Form], Ability]] = {
     "double": (forms.DoubleForm, Ability.REFUND),
     "stop": (forms.StopForm, Ability.GRANT),
     "send": (forms.SendForm, Ability.WRITE),
+    "arrives": (forms.ArriveForm, Ability.WRITE),
     "address": (forms.AddressForm, Ability.WRITE),
     "correct": (forms.DecideForm, Ability.WRITE),
     "export": (forms.ExportForm, Ability.PERSONAL_DATA),
