@@ -5,6 +5,7 @@ Parameters are locked under the outbox key and forgotten once the outcome is fin
 `unknown`, never `failed`: the same key with the same parameters finds out, for a day.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -38,6 +39,9 @@ class CallState(StrEnum):
     UNKNOWN = "unknown"
     STALE = "stale"
     SUPERSEDED = "superseded"
+
+
+WAITING = (CallState.PENDING, CallState.UNKNOWN)
 
 
 class Call(Base):
@@ -95,7 +99,14 @@ def is_open(call: Call, now: datetime) -> bool:
     is_safe = (
         call.operation in DELETES or call.idem_key.startswith(WISHES) or now - call.created_at < KEY_LIVES
     )
-    return call.state in (CallState.PENDING, CallState.UNKNOWN) and is_safe
+    return call.state in WAITING and call.locked_params is not None and is_safe
+
+
+def find_agreed(key: str) -> Call | None:
+    """The call of this key, or of the next after it, that Stripe agreed to; looking changes nothing."""
+    while (call := find_call(key)) is not None and call.state is not CallState.OK:
+        key += "~"
+    return call
 
 
 def fresh_key(key: str) -> str:
@@ -159,36 +170,48 @@ def is_stuck(call: Call) -> bool:
     )
 
 
-def send(call: Call, *, gateway: Gateway | None = None, now: datetime | None = None) -> facts.Plain:
+def send(
+    call: Call, *, gateway: Gateway | None = None, refused: Callable[[], None] | None = None
+) -> facts.Plain:
     """Make a recorded call and note its outcome (commits before and after, nothing is open while Stripe is asked).
 
-    Raises StripeUnavailable when the outcome is unknown, StripeRefused when Stripe said no.
+    Raises StripeUnavailable when the outcome is unknown, StripeRefused when Stripe said no; what follows from that,
+    `refused` notes in the same transaction.
     """
-    now = now or clock.now()
-    key, operation, params = call.idem_key, call.operation, vault.unlock(call.locked_params or b"")
+    key, operation, locked = call.idem_key, call.operation, call.locked_params or b""
     db.session.commit()
+    params = vault.unlock(locked)
     try:
         reply = (gateway or account.here().gateway).perform(operation, params, key)
     except StripeUnavailable as error:
-        _note(key, CallState.UNKNOWN, now, error=error.code)
+        _note(key, CallState.UNKNOWN, error=error.code)
         raise
     except StripeRefused as error:
-        _note(key, CallState.FAILED, now, error=f"{error.status} {error.code}")
+        _note(key, CallState.FAILED, error=f"{error.status} {error.code}", refused=refused)
         raise
-    _note(key, CallState.OK, now, result_id=str(reply["id"]))
+    _note(key, CallState.OK, result_id=str(reply["id"]))
     return reply
 
 
 def _note(
-    key: str, state: CallState, now: datetime, *, result_id: str | None = None, error: str | None = None
+    key: str,
+    state: CallState,
+    *,
+    result_id: str | None = None,
+    error: str | None = None,
+    refused: Callable[[], None] | None = None,
 ) -> None:
     with writing():
         call = db.session.get_one(Call, key, with_for_update=True, populate_existing=True)
-        if call.state is not CallState.OK:  # another worker may have learned it meanwhile
-            call.state, call.tried_at, call.error = state, now, error
+        if call.state in WAITING or (state is CallState.OK and call.state is not CallState.OK):
+            call.state, call.tried_at, call.error = state, clock.now(), error
             call.result_id = result_id or call.result_id
-        if call.state in (CallState.OK, CallState.FAILED):
-            call.locked_params = None
+            if state is not CallState.UNKNOWN:
+                call.locked_params = None
+            if state is CallState.FAILED:
+                supersede(key.rstrip("~"))  # nor is it said once more
+                if refused is not None:
+                    refused()
         db.session.commit()
 
 

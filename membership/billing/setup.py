@@ -128,7 +128,7 @@ def _ask(key: str, operation: str, params: dict[str, Any], now: datetime) -> dic
         if call.state is CallState.OK:
             calls.undone(operation, call.result_id or "")
             call = calls.record(calls.fresh_key(key), operation, params, now=now)
-        return dict(calls.send(call, now=now))
+        return dict(calls.send(call))
 
 
 def _digest(text: str) -> str:

@@ -6,7 +6,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from functools import partial
 
 from membership import clock, vault
 from membership.billing import account, calls
@@ -25,6 +25,7 @@ RESENT = (
     "customers.update",
 )
 QUIET = timedelta(seconds=30)
+REFUND = "refund:"
 
 
 class Outcome(StrEnum):
@@ -44,7 +45,7 @@ def note_refund(asked: Refund, *, now: datetime) -> str:
         "reason": "requested_by_customer",
         "metadata": {"request": asked.reference},
     }
-    return calls.record(f"refund:{asked.reference}", "refunds.create", params, now=now).idem_key
+    return calls.record(f"{REFUND}{asked.reference}", "refunds.create", params, now=now).idem_key
 
 
 def refund(asked: Refund, *, now: datetime | None = None) -> Outcome:
@@ -65,29 +66,26 @@ def send(key: str, now: datetime) -> Outcome:
     if not calls.is_open(call, now):
         db.session.commit()
         return Outcome.REFUSED if call.state is CallState.FAILED else Outcome.WAITING
-    return _settle(call, now)
+    return _settle(call)
 
 
-def _settle(call: Call, now: datetime) -> Outcome:
+def _settle(call: Call) -> Outcome:
     """Make a recorded change. What is gone already at Stripe is stopped, but it is not refunded."""
-    operation, params = call.operation, vault.unlock(call.locked_params or b"")
+    operation, key = call.operation, call.idem_key
     try:
-        calls.send(call, now=now)
+        calls.send(call, refused=partial(_given_up, key))
     except StripeUnavailable:
         return Outcome.WAITING
     except StripeRefused as error:
-        if operation in DELETES and isinstance(error, StripeMissing):
-            return Outcome.AGREED
-        _give_up_refund(operation, params)
-        return Outcome.REFUSED
+        is_gone = operation in DELETES and isinstance(error, StripeMissing)
+        return Outcome.AGREED if is_gone else Outcome.REFUSED
     return Outcome.AGREED
 
 
-def _give_up_refund(operation: str, params: dict[str, Any]) -> None:
-    if operation == "refunds.create":
-        with writing():
-            payments.refuse_refund(params["metadata"]["request"])
-            db.session.commit()
+def _given_up(key: str) -> None:
+    """A refund that Stripe will not make, or that can be asked no more, gives nothing back."""
+    if key.startswith(REFUND):
+        payments.refuse_refund(key.removeprefix(REFUND).rstrip("~"))
 
 
 def resume_calls(now: datetime | None = None) -> int:
@@ -102,30 +100,29 @@ def _resume(key: str, now: datetime) -> Outcome:
     with writing():
         call = db.session.get_one(Call, key, with_for_update=True, populate_existing=True)
         if calls.is_open(call, now):
-            return _unstuck(call, now) if calls.is_stuck(call) else _settle(call, now)
-        if call.state in (CallState.PENDING, CallState.UNKNOWN):
-            operation, params = call.operation, vault.unlock(call.locked_params or b"")
+            call.tried_at = now  # whatever comes of it, others have their turn first
+            return _unstuck(call, now) if calls.is_stuck(call) else _settle(call)
+        if call.state in calls.WAITING:
             calls.give_up(call)
-            db.session.commit()
-            _give_up_refund(operation, params)
+            _given_up(key)
         db.session.commit()
         return Outcome.WAITING
 
 
 def _unstuck(call: Call, now: datetime) -> Outcome:
-    """Stripe keeps telling the 5xx it stored under this key: look whether the change was made, else use a new key.
-
-    The new key follows from the old one, so two workers that do this at once make one call.
-    """
-    operation, params, key = call.operation, vault.unlock(call.locked_params or b""), call.idem_key
+    """Stripe keeps telling the 5xx it stored under this key: look whether the change was made, else use a new key."""
+    operation, locked, key = call.operation, call.locked_params or b"", call.idem_key
     db.session.commit()
+    params = vault.unlock(locked)
     if operation == "refunds.create":
         made = account.here().gateway.refund_made(params["charge"], params["metadata"]["request"])
         if made is not None:
             calls.found_done(key, made)
             return Outcome.AGREED
     stuck = db.session.get_one(Call, key, with_for_update=True, populate_existing=True)
-    if calls.is_stuck(stuck):
-        stuck.state, stuck.locked_params = CallState.SUPERSEDED, None
+    if not calls.is_stuck(stuck):  # another worker was faster, or a newer wish
+        db.session.commit()
+        return Outcome.WAITING
+    stuck.state, stuck.locked_params = CallState.SUPERSEDED, None
     again = calls.record(f"{key}~", operation, params, now=now)
     return send(again.idem_key, now)

@@ -56,6 +56,6 @@ def ensure_portal(now: datetime) -> str:
             db.session.commit()
             return known
         try:
-            return str(calls.send(call, now=now)["id"])
+            return str(calls.send(call)["id"])
         except StripeRefused as error:
             raise StripeUnavailable(error.code) from None

@@ -61,7 +61,7 @@ def ensure(product: Product, now: datetime) -> None:
         if call.state is CallState.OK:
             return
         try:
-            calls.send(call, now=now)
+            calls.send(call)
         except StripeRefused as error:
             if error.code != ALREADY_THERE:
                 raise StripeUnavailable(error.code) from None

@@ -161,7 +161,7 @@ def _send(order: Order, checkout: Checkout, call: Call, now: datetime) -> str | 
     if call.state is CallState.OK:  # another press was faster
         return _look_at(checkout, call.result_id or "").url
     try:
-        reply = calls.send(call, now=now)
+        reply = calls.send(call)
     except StripeRefused as error:
         _remember(checkout_id, CheckoutState.REFUSED, None)
         raise StripeUnavailable(error.code) from None
@@ -252,7 +252,7 @@ def close(order: Order, now: datetime) -> bool:
     )
     try:
         if expire.state is not CallState.OK:
-            calls.send(expire, now=now)
+            calls.send(expire)
     except StripeRefused:  # not open any more: expired by itself, or complete
         session = _look_at(db.session.get_one(Checkout, checkout_id), session_id)
         return session.status != "complete" or session.has_failed

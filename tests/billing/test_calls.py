@@ -1,0 +1,104 @@
+"""Recorded calls: what is closed stays closed, what one means for ours is noted with it, one holds up no other."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from membership import clock
+from membership.billing import account, calls, checkout
+from membership.billing.calls import CallState
+from membership.db import db
+from membership.domain import payments
+from membership.domain.donations import Donation
+from membership.domain.payments import Refund, RefundStatus
+from tests import make
+from tests.journeys.donor import Donor, control, settle
+from tests.journeys.under_way import LOST, dies_after, slow
+
+
+@pytest.fixture
+def donor(app, stripe):
+    make.fundraiser(weights=(3, 2))
+    db.session.commit()
+    return Donor(app, stripe)
+
+
+def the_refund() -> Refund:
+    db.session.expire_all()
+    return db.session.query(Refund).filter_by(amount_minor=500).one()
+
+
+@pytest.fixture
+def asked(donor, stripe):
+    """A refund of five that was noted, and of which Stripe has not heard."""
+    donor.gives()
+    settle(stripe)
+    refund = payments.ask_refund(payments.payments_of(db.session.query(Donation).one().id)[0], make.EUR("5"))
+    db.session.commit()
+    return refund
+
+
+def breaks(key: str, operation: str = "subscriptions.cancel") -> None:
+    """A call whose parameters nobody can read."""
+    calls.record(key, operation, {}).locked_params = b"damaged"
+    db.session.commit()
+
+
+# --- what a call means for our rows -------------------------------------------------------------------------
+
+
+def test_a_refund_that_was_refused_gives_nothing_back_even_if_the_process_dies(asked, stripe):
+    paid = payments.get_payment(asked.payment_id)
+    control(stripe, "webhooks", modes=["drop"])
+    account.here().gateway.perform("refunds.create", {"charge": paid.stripe_charge_id}, "dashboard")
+    assert dies_after(3, lambda: checkout.refund(the_refund()))
+    stripe.advance(seconds=60)
+    checkout.resume_calls()
+    assert the_refund().status is RefundStatus.FAILED
+
+
+def test_a_refund_that_can_be_asked_no_more_gives_nothing_back_even_if_the_worker_dies(asked, stripe):
+    control(stripe, "faults", next=1, kind="timeout", path="/v1/refunds")
+    assert checkout.refund(asked) is checkout.Outcome.WAITING
+    stripe.advance(days=1)
+    assert dies_after(2, checkout.resume_calls)
+    checkout.resume_calls()
+    assert the_refund().status is RefundStatus.FAILED
+
+
+def test_a_refund_that_was_seen_meanwhile_is_not_called_refused(asked):
+    assert asked.status is RefundStatus.ASKED  # as this session knows it
+    seen = update(Refund).values(status=RefundStatus.SUCCEEDED, stripe_refund_id="re_1")
+    db.session.execute(seen, execution_options={"synchronize_session": False})
+    payments.refuse_refund(asked.reference)
+    db.session.commit()
+    assert the_refund().status is RefundStatus.SUCCEEDED
+
+
+# --- what is closed stays closed ----------------------------------------------------------------------------
+
+
+def test_what_was_given_up_while_it_was_under_way_is_not_opened_again(donor, stripe):
+    donor.open_form()
+
+    def forget() -> None:
+        calls.forget_old(clock.now() + timedelta(days=2))
+        db.session.commit()
+
+    with slow(stripe, "/v1/checkout/sessions", forget, then=LOST):
+        assert donor.press().status_code == 503
+    states = {call.operation: call.state for call in db.session.query(calls.Call)}
+    assert states["sessions.create"] is CallState.STALE
+    assert donor.press().status_code == 303
+
+
+def test_a_call_that_lost_its_parameters_is_given_up(app, stripe):
+    calls.record("ends:sub_1:a", "subscriptions.update", {"id": "sub_1"}).locked_params = None
+    db.session.commit()
+    stripe.advance(seconds=60)
+    checkout.resume_calls()
+    assert calls.find_call("ends:sub_1:a").state is CallState.STALE
+
+
+# --- one by one ---------------------------------------------------------------------------------------------

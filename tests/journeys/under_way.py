@@ -1,0 +1,61 @@
+"""What happens between a request and its answer: a slow Stripe, a reply that is lost, a process that dies."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+
+from membership.db import db
+from membership.sandbox import ReplyDropped
+
+
+class Killed(BaseException):
+    """The process is gone: nothing of ours may catch it."""
+
+
+LOST = ReplyDropped("timeout_after_commit")
+
+
+@contextmanager
+def slow(
+    stripe: Any, path: str, meanwhile: Callable[[], object], *, then: BaseException | None = None
+) -> Iterator[None]:
+    """The next change under this path reaches Stripe only when `meanwhile` has happened; `then` its reply is lost."""
+    real, waiting = stripe.wsgi, [meanwhile]
+
+    def wsgi(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] == "GET" or not environ["PATH_INFO"].startswith(path) or not waiting:
+            return real(environ, start_response)
+        waiting.pop()()
+        answer = real(environ, start_response)
+        if then is not None:
+            raise then
+        return answer
+
+    stripe.wsgi = wsgi
+    try:
+        yield
+    finally:
+        stripe.wsgi = real
+    assert not waiting, f"nothing was asked under {path}"
+
+
+def dies_after(commits: int, act: Callable[[], object]) -> bool:
+    """Whether the process died on the way: right after it had committed so many times."""
+    left = [commits]
+
+    def count(_session: Any) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+
+    event.listen(db.session, "after_commit", count)
+    try:
+        act()
+    except Killed:
+        return True
+    finally:
+        event.remove(db.session, "after_commit", count)
+        db.session.remove()
+    return False
