@@ -22,6 +22,7 @@ FIRST_LOOK = timedelta(days=29)
 """Stripe lists events of the last 30 days: a restored backup catches up from here."""
 WAITED = timedelta(hours=1)
 RENEWS_WITHIN = timedelta(days=1)
+MARKED_AT_ONCE = 500
 
 
 class Cursor(Base):
@@ -75,15 +76,17 @@ def _take(event: facts.EventFacts, now: datetime) -> bool:
 def sweep(now: datetime | None = None) -> int:
     """Look again at whatever has been waiting too long, event or no event. Returns how many objects. Commits."""
     now = now or clock.now()
+    waiting: list[Key] = [("checkout.session", one) for one in checkout.overdue_sessions(now - WAITED)]
+    waiting += [("charge", one) for one in payments.unbooked_charges(now - WAITED)]
+    waiting += [("refund", one) for one in payments.unbooked_refunds(now - WAITED)]
+    late = now - RENEWS_WITHIN
+    overdue = [*donations.overdue_subscriptions(late), *memberships.overdue_subscriptions(late)]
+    waiting += [("subscription", one) for one in overdue]
+    db.session.commit()
     with writing():
-        db.session.commit()
-        waiting: list[Key] = [("checkout.session", one) for one in checkout.overdue_sessions(now - WAITED)]
-        waiting += [("charge", one) for one in payments.unbooked_charges(now - WAITED)]
-        waiting += [("refund", one) for one in payments.unbooked_refunds(now - WAITED)]
-        late = now - RENEWS_WITHIN
-        overdue = [*donations.overdue_subscriptions(late), *memberships.overdue_subscriptions(late)]
-        waiting += [("subscription", one) for one in overdue]
-        inbox.mark_dirty(waiting, now=now)
+        for start in range(0, len(waiting), MARKED_AT_ONCE):
+            inbox.mark_dirty(waiting[start : start + MARKED_AT_ONCE], now=now)
+            db.session.commit()  # readers who write have their turn in between
         inbox.empty_old_payloads(now)
         calls.forget_old(now)
         db.session.commit()

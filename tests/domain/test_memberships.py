@@ -5,12 +5,14 @@ import time
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 
 from membership import clock
 from membership.db import db, writing
 from membership.domain import memberships, people
-from membership.domain.memberships import Kind, MembershipStatus
+from membership.domain.memberships import Kind, Membership, MembershipStatus
 from membership.domain.payments.fetched import Standing as Fetched
+from membership.domain.payments.first import Status
 from tests import make
 
 UNTIL_THE_OTHER_WAITS = 0.3
@@ -43,6 +45,28 @@ def follow(membership_id: int) -> memberships.Membership:
     membership = memberships.lock_membership(membership_id)
     memberships.follow(membership, ended(membership_id), settings=make.settings(), now=clock.now())
     return membership
+
+
+def test_what_is_late_or_rests_hides_no_other_subscription_that_is_overdue(app):
+    now, plan = clock.now(), make.plan()
+
+    def row(number: int, status: MembershipStatus, overdue: timedelta, **more: object) -> dict[str, object]:
+        names = dict.fromkeys(("reference", "attempt", "leave_token", "stripe_subscription_id"), f"{number}")
+        told = {"content": "", "plan_id": plan.id, "kind": Kind.PAID, "asked": Status.SETTLED, "locale": "en"}
+        return {**names, **told, "joined_at": now, "status": status, "paid_until": now - overdue, **more}
+
+    late = [row(number, MembershipStatus.PAST_DUE, timedelta(days=20)) for number in range(600)]
+    month, ago = timedelta(days=30), timedelta(days=9)
+    others = [
+        row(1001, MembershipStatus.PAUSED, ago, resumes_at=now + month),
+        row(1002, MembershipStatus.PAUSED, ago, resumes_at=now - timedelta(days=2)),
+        row(1003, MembershipStatus.PAUSED, ago, resumes_at=None),
+        row(1004, MembershipStatus.ACTIVE, ago, resumes_at=None),
+    ]
+    for rows in (late, others):
+        db.session.execute(insert(Membership), rows)
+    found = memberships.overdue_subscriptions(now - timedelta(days=1))
+    assert (len(found), set(found[600:])) == (603, {"1002", "1003", "1004"})
 
 
 def test_two_that_end_at_once_leave_nobody_a_member(real_database, pair):

@@ -301,8 +301,17 @@ def announce(membership: Membership, *, to: str, name: str | None, settings: Set
 
 
 def overdue_subscriptions(before: datetime) -> list[str]:
-    """Subscriptions whose period was over by then without anything having been heard."""
-    found = select(Membership.stripe_subscription_id).where(
-        Membership.status.in_(LIVE_STATUSES), Membership.paid_until < before
+    """Subscriptions whose period was over by then without anything having been heard.
+
+    One that rests is not: nothing is paid until its day has come. All of the others are, however many are late for
+    good: a list that is cut off would never come to those behind them.
+    """
+    is_due = or_(
+        Membership.status != MembershipStatus.PAUSED,
+        Membership.resumes_at.is_(None),
+        Membership.resumes_at < before,
     )
-    return [one for one in db.session.scalars(found.order_by(Membership.paid_until).limit(500)) if one]
+    found = select(Membership.stripe_subscription_id).where(
+        Membership.status.in_(LIVE_STATUSES), Membership.paid_until < before, is_due
+    )
+    return [one for one in db.session.scalars(found.order_by(Membership.paid_until)) if one]
