@@ -4,11 +4,13 @@ import pytest
 
 from membership import vault
 from membership.db import db
-from membership.domain import audit, donations, outbox, payments, people, signins
+from membership.domain import donations, outbox, payments, people, signins
 from membership.domain.payments import RefundStatus
 from tests import make, signed_in
 from tests.journeys.donor import Donor, settle, state
+from tests.journeys.joiner import Joiner
 from tests.make import EUR
+from tests.records import history_of
 from tests.web.desk import Desk
 from tests.web.visitor import beside, text, title
 
@@ -31,7 +33,7 @@ def giver(paid):
 def done(kind, reference):
     """What is on record about one thing: the tag, by whom, and why."""
     db.session.expire_all()
-    return [(record.tag, record.by_id, record.reason) for record in audit.history_of(kind, reference)]
+    return [(record.tag, record.by_id, record.reason) for record in history_of(kind, reference)]
 
 
 def test_a_refund_says_why_on_record_and_no_address_gets_there(app, giver, paid):
@@ -162,3 +164,28 @@ def test_an_address_that_mail_came_back_from_is_written_to_again_when_staff_say_
         ("bounce.lifted", desk.me.id, ""),
         ("link.resent", desk.me.id, ""),
     ]
+
+
+# --- leaving -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["gift", "link", "account"])
+def test_what_somebody_wrote_on_leaving_is_read_at_the_desk(app, stripe, client, way):
+    if way == "gift":
+        make.fundraiser()
+        Donor(app, stripe).gives(interval="month")
+        settle(stripe)
+        (left,) = db.session.query(donations.Donation)
+    else:
+        make.the_newsroom()
+        make.plan("friend")
+        left = Joiner(stripe).joins()
+    ana = people.person_of(left.person_id)
+    page = f"/leave/{left.leave_token}"
+    if way == "account":
+        signed_in.as_member(client, ana)
+        page = "/account/leave"
+    client.get(page)
+    told = {"csrf_token": client.field("csrf_token"), "action": "stop", "reason": "Moved to Batumi"}
+    assert client.post(page, data=told).status_code == 303
+    assert "they wrote: “Moved to Batumi”" in Desk(app, "viewer").opens(ana)

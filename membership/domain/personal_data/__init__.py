@@ -16,6 +16,7 @@ from membership.domain.personal_data.holding import (
     holding_of,
     identity_of,
     payments_of,
+    reason_of,
     similar_ones,
 )
 
@@ -36,5 +37,6 @@ __all__ = [
     "holding_of",
     "identity_of",
     "payments_of",
+    "reason_of",
     "similar_ones",
 ]

@@ -185,6 +185,16 @@ def identity_of(person: Person) -> tuple[str, str] | None:
     return str(told.get("email") or ""), str(told.get("name") or "")
 
 
+def reason_of(left: Donation | Membership) -> str:
+    """What somebody wrote on leaving or pausing; nothing where they wrote nothing, or it stays sealed here."""
+    if left.sealed_reason is None:
+        return ""
+    try:
+        return str(vault.open_sealed(left.sealed_reason).get("reason") or "")
+    except (vault.NoPrivateKey, vault.WrongKey):
+        return ""
+
+
 def customers_of(person: Person) -> list[str]:
     """Every Stripe customer that is this person: each gift may have made one of its own."""
     known = [person.stripe_customer_id]

@@ -224,6 +224,10 @@ class Shown:
         """Why it was asked for, in words."""
         return line.plain_reason(refund.reason)
 
+    def wrote(self, left: Membership | Donation) -> str:
+        """What its owner wrote on leaving or pausing."""
+        return personal_data.reason_of(left)
+
     @cached_property
     def correction(self) -> corrections.Correction | None:
         """The address that somebody proposed."""
