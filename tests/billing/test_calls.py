@@ -8,12 +8,14 @@ from sqlalchemy import update
 from membership import clock
 from membership.billing import account, calls, checkout
 from membership.billing.calls import CallState
+from membership.billing.checkout import products
 from membership.db import db
-from membership.domain import payments
+from membership.domain import payments, plans
 from membership.domain.donations import Donation
 from membership.domain.payments import Refund, RefundStatus
 from tests import make
 from tests.journeys.donor import Donor, control, settle
+from tests.journeys.joiner import Joiner
 from tests.journeys.under_way import LOST, dies_after, slow
 
 
@@ -22,6 +24,15 @@ def donor(app, stripe):
     make.fundraiser(weights=(3, 2))
     db.session.commit()
     return Donor(app, stripe)
+
+
+@pytest.fixture
+def ana(app, stripe):
+    make.the_newsroom()
+    make.plan("friend", prices={"month": "5", "year": "50"})
+    make.plan("patron", prices={"month": "15"})
+    db.session.commit()
+    return Joiner(stripe)
 
 
 def the_refund() -> Refund:
@@ -99,6 +110,15 @@ def test_a_call_that_lost_its_parameters_is_given_up(app, stripe):
     stripe.advance(seconds=60)
     checkout.resume_calls()
     assert calls.find_call("ends:sub_1:a").state is CallState.STALE
+
+
+def test_nothing_is_open_when_another_process_made_the_product(ana):
+    product = products.of_plan(plans.get_plan("friend"), make.settings())
+    products.ensure(product, clock.now())
+    db.session.query(calls.Call).update({"result_id": "seen a moment too late"})
+    db.session.commit()
+    products.ensure(product, clock.now())
+    assert not db.session().in_transaction()
 
 
 # --- one by one ---------------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ def ensure(product: Product, now: datetime) -> None:
         db.session.commit()
         call = calls.record(calls.fresh_key(f"product:{product.id}"), "products.create", params, now=now)
         key = call.idem_key
-        if call.state is CallState.OK:
+        if call.state is CallState.OK:  # made by somebody else since we looked
+            db.session.commit()
             return
         try:
             calls.send(call)
