@@ -8,7 +8,8 @@ from sqlalchemy import update
 from membership import clock
 from membership.billing import account, calls, checkout
 from membership.billing.calls import CallState
-from membership.billing.checkout import products
+from membership.billing.checkout import portals, products
+from membership.billing.gateway import StripeUnavailable
 from membership.db import db
 from membership.domain import payments, plans
 from membership.domain.donations import Donation
@@ -110,6 +111,16 @@ def test_a_call_that_lost_its_parameters_is_given_up(app, stripe):
     stripe.advance(seconds=60)
     checkout.resume_calls()
     assert calls.find_call("ends:sub_1:a").state is CallState.STALE
+
+
+def test_looking_for_the_portal_changes_nothing(app, stripe):
+    control(stripe, "faults", next=1, kind="500", path="/v1/billing_portal")
+    with pytest.raises(StripeUnavailable):
+        portals.ensure_portal(clock.now())
+    before = [(call.idem_key, call.state) for call in db.session.query(calls.Call)]
+    assert portals.find_portal() is None
+    assert [(call.idem_key, call.state) for call in db.session.query(calls.Call)] == before
+    assert portals.ensure_portal(clock.now()) == portals.find_portal()
 
 
 def test_nothing_is_open_when_another_process_made_the_product(ana):

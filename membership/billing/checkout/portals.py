@@ -41,8 +41,8 @@ def _key(params: dict[str, Any]) -> str:
 
 def find_portal() -> str | None:
     """The id of the configuration that was made with this content; None when none was."""
-    call = calls.find_call(calls.fresh_key(_key(wanted(account.here().settings))))
-    return call.result_id if call is not None and call.state is CallState.OK else None
+    call = calls.find_agreed(_key(wanted(account.here().settings)))
+    return call.result_id if call is not None else None
 
 
 def ensure_portal(now: datetime) -> str:
