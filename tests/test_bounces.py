@@ -19,6 +19,7 @@ from membership.mail.bounces import Told
 from tests import databases, make, returned_mail
 from tests.imap_server import ImapServer
 from tests.letters import MAILS
+from tests.records import history_of
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -54,11 +55,11 @@ def test_an_address_that_is_no_more_is_written_to_no_more(server, sent):
     db.session.commit()
     assert mail.deliver(now=NOON) == 0
     assert db.session.get(outbox.Email, "receipt:ch_2").dead
-    (record,) = audit.history_of("person", person.reference)
+    (record,) = history_of("person", person.reference)
     assert record.tag == audit.Tag.EMAIL_BOUNCED
     assert record.details["mail"] == "donation-receipt"
     assert heard(server(sent)) is Told.KNOWN
-    assert len(audit.history_of("person", person.reference)) == 1
+    assert len(history_of("person", person.reference)) == 1
 
 
 @pytest.mark.parametrize("server", returned_mail.SERVERS)

@@ -25,6 +25,7 @@ from membership.web.staff.export import as_csv, as_xlsx, plain
 from tests import make, signed_in
 from tests.journeys.donor import Donor, settle, state
 from tests.queries import counted
+from tests.records import history_of
 from tests.web.visitor import text
 
 PAGES = ("/staff/", "/staff/people", "/staff/payments", "/staff/review", "/staff/events", "/staff/audit")
@@ -171,6 +172,19 @@ def test_every_figure_of_the_desk_leads_to_the_people_it_counts(client):
     assert shown == [5, 3, 1, 1]
 
 
+@pytest.mark.settings(STRIPE_API_BASE="", STRIPE_SECRET_KEY="sk_test_1")
+def test_a_charge_leads_to_stripe_s_dashboard(client):
+    (paid,) = payments.payments_of(make.donation(settled=True).id)
+    signed_in.as_staff(client, "viewer")
+    known = {"/staff/payments": paid.stripe_charge_id}
+    known[f"/staff/people/{make.person().reference}"] = paid.stripe_payment_intent_id
+    for path, stripes in known.items():
+        client.get(path)
+        assert f"https://dashboard.stripe.com/test/payments/{stripes}" in [
+            a.get("href") for a in client.page.iter("a")
+        ]
+
+
 def test_lost_members_are_all_listed_until_somebody_notes_something(client):
     lost = [member(f"lost{n}@example.org", ended_by="failed", days_ago=n + 1) for n in range(5)]
     member("long-ago@example.org", ended_by="failed", days_ago=15)
@@ -251,7 +265,7 @@ def test_an_address_leads_to_its_person_and_stands_nowhere(client):
     me = signed_in.as_staff(client, "support")
     answer = look_for(client, " ANA@example.org")
     assert (answer.status_code, answer.location) == (303, f"/staff/people/{person.reference}")
-    (record,) = audit.history_of("people", "address")
+    (record,) = history_of("people", "address")
     assert (record.tag, record.by_id, record.details) == ("people.searched", me.id, {"found": 1, "looked": 1})
 
 
@@ -290,7 +304,7 @@ def test_without_the_page_s_own_token_nobody_is_looked_for(client):
     make.person()
     signed_in.as_staff(client)
     assert client.post("/staff/people", data={"q": "ana@example.org"}).status_code == 422
-    assert audit.history_of("people", "address") == []
+    assert history_of("people", "address") == []
 
 
 # --- files -------------------------------------------------------------------------------------------------
@@ -326,7 +340,7 @@ def test_a_file_holds_what_the_pages_show(app, client):
     ana = next(row for row in rows if row[0] == "Reader 0")
     assert ana[head.index("Paid in all")] == "20.00 EUR"
     assert ana[head.index("Labels")] == "student"
-    records = [r for kind in ("csv", "xlsx") for r in audit.history_of("people", kind)]
+    records = [r for kind in ("csv", "xlsx") for r in history_of("people", kind)]
     assert [(r.tag, r.by_id, r.details) for r in records] == [
         ("people.exported", me.id, {"lang": "en", "people": len(wanted)})
     ] * 2
@@ -338,7 +352,7 @@ def test_a_file_asks_for_the_second_factor_again(client):
     signed_in.forget_confirmation(client, me)
     wrong = take(client, code="000000")
     assert wrong.status_code == 422
-    assert audit.history_of("people", "csv") == []
+    assert history_of("people", "csv") == []
     assert take(client).status_code == 422
     assert take(client, code=signed_in.code()).status_code == 200
 
@@ -394,7 +408,7 @@ def test_a_held_gift_is_accepted_once(app, stripe, client):
     assert decide(client, gift, action="accept").status_code == 409
     db.session.expire_all()
     assert gift.review is Review.ACCEPTED
-    assert [(r.tag, r.by_id) for r in audit.history_of("donation", gift.reference)] == [
+    assert [(r.tag, r.by_id) for r in history_of("donation", gift.reference)] == [
         ("donation.accepted", me.id)
     ]
 
@@ -409,7 +423,7 @@ def test_a_held_gift_is_given_back_with_a_code(app, stripe, client):
     assert decide(client, gift, action="refund", code=signed_in.code()).status_code == 303
     settle(stripe)
     assert (state(stripe)["refunded"], state(stripe)["subscriptions_live"]) == (150_000, 0)
-    records = audit.history_of("donation", gift.reference)
+    records = history_of("donation", gift.reference)
     assert ("donation.refused", me.id) in [(r.tag, r.by_id) for r in records]
 
 

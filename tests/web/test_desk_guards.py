@@ -1,8 +1,10 @@
 """What the desk refuses and what it writes down, act by act: each of these lines has somebody who relies on it."""
 
+from datetime import timedelta
+
 import pytest
 
-from membership import vault
+from membership import clock, vault
 from membership.db import db
 from membership.domain import donations, outbox, payments, people, signins
 from membership.domain.payments import RefundStatus
@@ -189,3 +191,28 @@ def test_what_somebody_wrote_on_leaving_is_read_at_the_desk(app, stripe, client,
     told = {"csrf_token": client.field("csrf_token"), "action": "stop", "reason": "Moved to Batumi"}
     assert client.post(page, data=told).status_code == 303
     assert "they wrote: “Moved to Batumi”" in Desk(app, "viewer").opens(ana)
+
+
+# --- who did what ------------------------------------------------------------------------------------------
+
+
+def test_the_log_of_a_person_has_what_was_done_to_anything_of_theirs(app):
+    ana, desk = make.person(), Desk(app, "admin")
+    for email in ("ana@example.org", "nino@example.org"):
+        given = make.donation(settled=True, email=email)
+        (of_gift,) = payments.payments_of(given.id)
+        payments.ask_refund(of_gift, EUR("1"), by=desk.me, reason=f"refund, {email[:3]}")
+        told = {"by": desk.me, "settings": make.settings()}
+        month = clock.now() + timedelta(days=30)
+        holder = people.person_of(given.person_id)
+        held = memberships.grant(holder, make.plan(), kind=Kind.GIFT, until=month, reason="", **told)
+        memberships.extend(held, days=3, reason=f"extension, {email[:3]}", **told)
+        about = {"subject_type": "donation", "subject_id": given.reference, "reason": f"stop, {email[:3]}"}
+        audit.record(audit.Tag.DONATION_STOPPED, **about)
+    audit.record(audit.Tag.PERSON_NOTED, subject_type="person", subject_id="x", by=ana, reason="by her")
+    db.session.commit()
+    desk.browser.get(f"/staff/audit?person={ana.reference}")
+    why = [
+        "".join(cell.itertext()) for cell in desk.browser.page.iter("td") if cell.get("data-label") == "Why"
+    ]
+    assert [one for one in why if one] == ["by her", "stop, ana", "extension, ana", "refund, ana"]

@@ -9,7 +9,6 @@ import pytest
 from membership import clock, vault
 from membership.db import db
 from membership.domain import (
-    audit,
     corrections,
     donations,
     memberships,
@@ -27,6 +26,7 @@ from membership.domain.payments import RefundStatus
 from tests import make, signed_in
 from tests.journeys.donor import Donor, settle, state
 from tests.make import EUR
+from tests.records import history_of
 from tests.web.desk import Desk, path, tags
 from tests.web.visitor import beside, text, title
 
@@ -83,7 +83,7 @@ def test_the_page_says_who_what_was_paid_and_what_happened_and_the_opening_is_on
         assert words in said
     assert giver.reference not in said
     desk.opens(giver, do="refund", of=paid.reference)
-    (opened,) = [one for one in audit.history_of("person", giver.reference) if one.tag == "person.revealed"]
+    (opened,) = [one for one in history_of("person", giver.reference) if one.tag == "person.revealed"]
     assert opened.by_id == desk.me.id
     assert desk.browser.get("/staff/people/nobody").status_code == 404
 
@@ -271,7 +271,7 @@ def test_a_membership_is_given_extended_and_ended(app, ana):
     assert "is ended" in desk.does(ana, "end", held.reference, action="now")
     db.session.expire_all()
     assert not held.is_live
-    assert [record.by_id for record in audit.history_of("membership", held.reference)] == [desk.me.id] * 2
+    assert [record.by_id for record in history_of("membership", held.reference)] == [desk.me.id] * 2
 
 
 def test_whoever_gives_a_membership_has_seen_what_runs(app, ana):
