@@ -201,6 +201,7 @@ def _note(
     error: str | None = None,
     refused: Callable[[], None] | None = None,
 ) -> None:
+    """Note what became of a call. That it was done is true in any case; nothing else opens what was closed meanwhile."""
     with writing():
         call = db.session.get_one(Call, key, with_for_update=True, populate_existing=True)
         if call.state in WAITING or (state is CallState.OK and call.state is not CallState.OK):

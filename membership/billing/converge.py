@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from membership import clock
-from membership.billing import account, balances, calls, checkout, contacts, facts, notices
+from membership.billing import account, balances, calls, checkout, contacts, facts, notices, turns
 from membership.billing.gateway import Gateway
 from membership.config import Settings
 from membership.db import db, member, writing
@@ -265,8 +265,9 @@ def announce_renewals(now: datetime | None = None) -> int:
     gifts = [donation.id for donation in donations.due_announcements(now)]
     joined = [membership.id for membership in memberships.due_announcements(now)]
     db.session.commit()
-    told = [_announce(donations.lock_donation, one, now) for one in gifts]
-    return sum(told) + sum(_announce(memberships.lock_membership, one, now) for one in joined)
+    told = turns.each("gift", gifts, lambda one: _announce(donations.lock_donation, one, now))
+    told += turns.each("membership", joined, lambda one: _announce(memberships.lock_membership, one, now))
+    return sum(told)
 
 
 def _announce(lock: Callable[[int], Owner], owner_id: int, now: datetime) -> bool:

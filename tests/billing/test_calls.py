@@ -1,21 +1,22 @@
 """Recorded calls: what is closed stays closed, what one means for ours is noted with it, one holds up no other."""
 
+import logging
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
 from membership import clock
-from membership.billing import account, calls, checkout
+from membership.billing import account, calls, checkout, converge, turns
 from membership.billing.calls import CallState
 from membership.billing.checkout import portals, products
 from membership.billing.gateway import StripeUnavailable
 from membership.db import db
-from membership.domain import payments, plans
+from membership.domain import fundraisers, payments, plans
 from membership.domain.donations import Donation
 from membership.domain.payments import Refund, RefundStatus
 from tests import make
-from tests.journeys.donor import Donor, control, settle
+from tests.journeys.donor import Donor, control, settle, state
 from tests.journeys.joiner import Joiner
 from tests.journeys.under_way import LOST, dies_after, slow
 
@@ -133,3 +134,61 @@ def test_nothing_is_open_when_another_process_made_the_product(ana):
 
 
 # --- one by one ---------------------------------------------------------------------------------------------
+
+
+def test_one_that_fails_hides_none_behind_it_and_its_words_are_not_logged(app, caplog):
+    def do(number: int) -> int:
+        if number == 2:
+            raise ValueError("ana@example.org")
+        return number * 10
+
+    with caplog.at_level(logging.ERROR):
+        assert turns.each("gift", [1, 2, 3], do) == [10, 30]
+    assert [record.getMessage() for record in caplog.records] == ["gift 2 failed: ValueError"]
+
+
+def test_calls_that_fail_hold_up_none_behind_them(ana, stripe):
+    mine = ana.joins()
+    for number in range(50):
+        breaks(f"cancel:sub_{number}")
+    stripe.advance(seconds=1)
+    control(stripe, "faults", next=1, kind="timeout", path="/v1/subscriptions")
+    assert checkout.leave(mine) is checkout.Outcome.WAITING
+    for _ in range(2):
+        stripe.advance(seconds=60)
+        checkout.resume_calls()
+    settle(stripe)
+    assert ana.membership.ends_at is not None
+
+
+def test_a_renewal_that_cannot_be_announced_hides_none_behind_it(ana, donor, stripe):
+    donor.gives(interval="year", amount="60")
+    ana.joins(interval="year")
+    stripe.advance(days=353)
+    settle(stripe)
+    control(stripe, "faults", next=1, kind="500", path="/v1/customers")
+    assert converge.announce_renewals() == 1
+    assert converge.announce_renewals() == 1
+
+
+def test_a_second_membership_that_cannot_be_ended_hides_none_behind_it(ana, stripe):
+    ana.joins()
+    first, second = Joiner(stripe), Joiner(stripe)
+    breaks(f"cancel:{first.joins(plan='patron').stripe_subscription_id}")
+    second.joins(plan="patron")
+    stripe.advance(days=4)
+    assert checkout.end_doubles() == 1
+    settle(stripe)
+    assert (first.membership.is_live, second.membership.is_live) == (True, False)
+
+
+def test_a_gift_that_cannot_be_stopped_hides_none_behind_it(app, donor, stripe):
+    donor.gives(interval="month")
+    Donor(app, stripe, email="bea@example.org").gives(interval="month")
+    settle(stripe)
+    breaks(f"cancel:{db.session.query(Donation).order_by(Donation.id).first().stripe_subscription_id}")
+    row = fundraisers.find_fundraiser("small-newsrooms")
+    row.ends_running, row.status = True, fundraisers.FundraiserStatus.CLOSED
+    db.session.commit()
+    assert checkout.stop_closed() == 1
+    assert state(stripe, "bea@example.org")["subscriptions_live"] == 0

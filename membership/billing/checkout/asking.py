@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 
 from membership import clock, vault
-from membership.billing import account, calls
+from membership.billing import account, calls, turns
 from membership.billing.calls import DELETES, Call, CallState
 from membership.billing.gateway import StripeMissing, StripeRefused, StripeUnavailable
 from membership.db import db, writing
@@ -93,7 +93,7 @@ def resume_calls(now: datetime | None = None) -> int:
     now = now or clock.now()
     keys = [call.idem_key for call in calls.open_calls(RESENT, now=now, quiet=QUIET)]
     db.session.commit()
-    return sum(_resume(key, now) is Outcome.AGREED for key in keys)
+    return turns.each("call", keys, partial(_resume, now=now)).count(Outcome.AGREED)
 
 
 def _resume(key: str, now: datetime) -> Outcome:

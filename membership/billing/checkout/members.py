@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from membership import clock
-from membership.billing import account, calls
+from membership.billing import account, calls, turns
 from membership.billing.checkout import asking
 from membership.billing.checkout.asking import Outcome
 from membership.db import db, writing
@@ -166,7 +166,7 @@ def end_doubles(now: datetime | None = None) -> int:
     now = now or clock.now()
     ids = [one.id for one in memberships.doubles_over(now)]
     db.session.commit()
-    done = [end_double(memberships.membership_of(one), now=now) for one in ids]
+    done = turns.each("membership", ids, lambda one: end_double(memberships.membership_of(one), now=now))
     return done.count(Outcome.AGREED)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from membership import clock
-from membership.billing import calls
+from membership.billing import calls, turns
 from membership.billing.checkout import asking
 from membership.billing.checkout.asking import Outcome
 from membership.db import db, writing
@@ -50,7 +50,7 @@ def stop_closed(now: datetime | None = None) -> int:
     now = now or clock.now()
     ids = [donation.id for donation in donations.running_past_end(now)]
     db.session.commit()
-    return sum(stop(donations.gift_of(one), by="closed", now=now) for one in ids)
+    return sum(turns.each("gift", ids, lambda one: stop(donations.gift_of(one), by="closed", now=now)))
 
 
 def _begin(donation: Donation) -> Donation:
