@@ -20,6 +20,8 @@ from membership.db import Base, db, insert_once, str_enum, writing
 
 KEY_LIVES = timedelta(hours=23)
 """Stripe may forget a key after 24 hours; an hour is left for clocks that differ."""
+UNDER_WAY = timedelta(minutes=2)
+"""How long a request may be under way, with the gateway's time-outs and tries; one that was replaced meanwhile too."""
 
 
 CANCELS = "subscriptions.cancel"
@@ -28,6 +30,7 @@ DELETES = (CANCELS, "customers.delete")
 WISHES = ("ends:", "card:", "void:")
 """Calls that say how something shall be, not what shall be done: asked once more, even without their key, nothing changes."""
 OPEN = "state IN ('pending', 'unknown')"
+AGAIN = ":again"
 
 
 class CallState(StrEnum):
@@ -69,6 +72,7 @@ class Call(Base):
     locked_params: Mapped[bytes | None]
     created_at: Mapped[datetime]
     tried_at: Mapped[datetime]
+    """When it was asked last; of one that shall wait, until when."""
     state: Mapped[CallState] = mapped_column(str_enum(CallState))
     result_id: Mapped[str | None]
     error: Mapped[str | None]
@@ -79,8 +83,18 @@ def find_call(key: str) -> Call | None:
     return db.session.get(Call, key)
 
 
-def record(key: str, operation: str, params: dict[str, Any], *, now: datetime | None = None) -> Call:
-    """Write a call down; the same key gives the call that was written first, with its own parameters."""
+def record(
+    key: str,
+    operation: str,
+    params: dict[str, Any],
+    *,
+    now: datetime | None = None,
+    waits: timedelta = timedelta(0),
+) -> Call:
+    """Write a call down; the same key gives the call that was written first, with its own parameters.
+
+    `waits`: the worker leaves it alone for so long.
+    """
     now = now or clock.now()
     insert_once(
         Call,
@@ -88,10 +102,24 @@ def record(key: str, operation: str, params: dict[str, Any], *, now: datetime | 
         operation=operation,
         locked_params=vault.lock(params),
         created_at=now,
-        tried_at=now,
+        tried_at=now + waits,
         state=CallState.PENDING,
     )
     return db.session.get_one(Call, key, populate_existing=True)
+
+
+def wish(key: str, operation: str, params: dict[str, Any], *, now: datetime) -> Call:
+    """Write down how something shall be, instead of what was wished before: `ends:sub_1:..` replaces all `ends:sub_1`.
+
+    What was wished before may be under way and reach Stripe last; then this is said once more, when it no longer can.
+    """
+    family = ":".join(key.split(":")[:2])
+    if find_call(key) is None:
+        overtakes = is_asked(family)
+        supersede(family)
+        if overtakes:
+            record(key + AGAIN, operation, params, now=now, waits=UNDER_WAY)
+    return record(key, operation, params, now=now)
 
 
 def is_open(call: Call, now: datetime) -> bool:

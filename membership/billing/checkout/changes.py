@@ -120,10 +120,8 @@ def note_card(membership: Membership, method_id: str | None, *, now: datetime) -
         return []
     params = {"id": subscription_id, "default_payment_method": method_id}
     wish = f"{method_id}:{int(asked_at.timestamp())}"
-    if calls.find_call(f"card:{subscription_id}:{wish}") is None:
-        calls.supersede(f"card:{subscription_id}")
     card = calls.fresh_key(f"card:{subscription_id}:{wish}")
-    keys = [calls.record(card, "subscriptions.update", params, now=now).idem_key]
+    keys = [calls.wish(card, "subscriptions.update", params, now=now).idem_key]
     if membership.late_invoice_id and membership.late_attempts:
         pay = {"id": membership.late_invoice_id, "payment_method": method_id}
         key = calls.fresh_key(f"pay:{membership.late_invoice_id}:{wish}")
@@ -189,9 +187,7 @@ def change(
     content = vault.fingerprint(f"{plan.id} {amount.minor} {amount.currency} {interval} {proration_at}")[:32]
     with writing():
         membership = memberships.lock_membership(membership_id)
-        if calls.find_call(f"change:{subscription_id}:{content}") is None:
-            calls.supersede(f"change:{subscription_id}")
-        call = calls.record(f"change:{subscription_id}:{content}", "subscriptions.update", params, now=now)
+        call = calls.wish(f"change:{subscription_id}:{content}", "subscriptions.update", params, now=now)
         if call.state is CallState.PENDING:
             _note_change(membership, plan, amount, interval=interval, now=now)
         outcome = asking.send(call.idem_key, now)

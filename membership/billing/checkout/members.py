@@ -269,13 +269,15 @@ def _end(membership: Membership, now: datetime) -> Outcome:
 
 def _update(membership: Membership, family: str, wish: dict[str, Any], now: datetime) -> Outcome:
     """Ask for a change of the subscription; a newer wish of the family replaces older ones."""
+    return asking.send(_note_wish(membership, family, wish, now), now)
+
+
+def _note_wish(membership: Membership, family: str, wish: dict[str, Any], now: datetime) -> str:
     if membership.stripe_subscription_id is None:
         raise Conflict(N_("This membership is not paid through Stripe: staff can change it."))
-    name = f"{family}:{membership.stripe_subscription_id}"
-    calls.supersede(name)
-    key = f"{name}:{secrets.token_hex(8)}"
-    calls.record(key, "subscriptions.update", {"id": membership.stripe_subscription_id, **wish}, now=now)
-    return asking.send(key, now)
+    key = f"{family}:{membership.stripe_subscription_id}:{secrets.token_hex(8)}"
+    params = {"id": membership.stripe_subscription_id, **wish}
+    return calls.wish(key, "subscriptions.update", params, now=now).idem_key
 
 
 def _record(

@@ -1,0 +1,106 @@
+"""Two wishes at once, an answer that comes late, a worker that dies: the newest wish wins, and nobody pays twice."""
+
+import pytest
+
+from membership.billing import account, checkout
+from membership.billing.checkout import Outcome
+from membership.db import db
+from membership.domain import plans
+from tests import make
+from tests.journeys.donor import control, settle, state
+from tests.journeys.joiner import Joiner, days
+from tests.journeys.under_way import LOST, Killed, slow
+
+SUBSCRIPTIONS = "/v1/subscriptions"
+
+
+@pytest.fixture
+def ana(app, stripe):
+    make.the_newsroom()
+    make.plan("friend", perks=("letters",))
+    make.plan("patron", prices={"month": "15", "year": "150"}, perks=("letters", "talks"))
+    db.session.commit()
+    return Joiner(stripe)
+
+
+def all_is_said(stripe) -> None:
+    """Long enough for everything that was not answered to be asked again, and for what that leads to."""
+    for _ in range(4):
+        stripe.advance(seconds=60)
+        checkout.resume_calls()
+        settle(stripe)
+
+
+def shown(ana, amount: str) -> dict:
+    how = {"plan": plans.get_plan("patron"), "amount": make.EUR(amount), "interval": "month"}
+    seen = checkout.preview(ana.membership, **how)
+    return how | {"proration_at": seen.proration_at}
+
+
+@pytest.mark.parametrize("then", [None, LOST, Killed()], ids=["answered", "lost", "killed"])
+def test_an_older_wish_that_reaches_stripe_last_does_not_win(ana, stripe, then):
+    mine = ana.joins()
+    with slow(stripe, SUBSCRIPTIONS, lambda: checkout.come_back(ana.membership), then=then):
+        try:
+            checkout.leave(mine)
+        except Killed:
+            db.session.remove()
+    assert account.here().gateway.subscription(ana.membership.stripe_subscription_id).ends_at is not None
+    all_is_said(stripe)
+    assert (ana.membership.ends_at, ana.membership.ended_by) == (None, None)
+    asked = stripe.account.now()
+    all_is_said(stripe)
+    assert said_since(asked) == 0  # once more, and not for ever
+
+
+def never_arrives() -> None:
+    raise LOST
+
+
+def said_since(seconds: int) -> int:
+    found = account.here().gateway._client.v1.events.list(
+        {"type": "customer.subscription.updated", "created": {"gte": seconds}, "limit": 100}
+    )
+    return len(found.data)
+
+
+def test_what_was_replaced_while_stripe_was_slow_holds_up_nothing_else(ana, stripe):
+    mine = ana.joins()
+    bea = Joiner(stripe, email="bea@example.org")
+    bea.joins()
+    with slow(stripe, SUBSCRIPTIONS, lambda: checkout.come_back(ana.membership), then=LOST):
+        checkout.leave(mine)
+    control(stripe, "faults", next=1, kind="timeout", path=SUBSCRIPTIONS)
+    assert checkout.leave(bea.membership) is Outcome.WAITING
+    all_is_said(stripe)
+    assert bea.membership.ends_at is not None
+
+
+def test_of_two_changes_the_newer_one_stays_and_no_more_is_taken_than_it_costs(ana, stripe):
+    ana.joins()
+    days(stripe, 10)
+    first, second = shown(ana, "15"), shown(ana, "20")
+    costs = checkout.preview(
+        ana.membership, plan=second["plan"], amount=second["amount"], interval="month"
+    ).today
+    with slow(stripe, SUBSCRIPTIONS, lambda: checkout.change(ana.membership, **second)):
+        checkout.change(ana.membership, **first)
+    all_is_said(stripe)
+    assert ana.membership.amount == make.EUR("20")
+    assert state(stripe)["charged"] == 500 + costs.minor
+    assert abs(ana.membership.credit_minor) <= 1
+
+
+def test_a_change_that_was_declined_is_not_asked_once_more(ana, stripe):
+    ana.joins()
+    first, second = shown(ana, "15"), shown(ana, "20")
+    with slow(stripe, SUBSCRIPTIONS, never_arrives):
+        assert checkout.change(ana.membership, **first) is Outcome.WAITING
+    ana.card_fails_from_now_on()
+    with pytest.raises(checkout.Declined):
+        checkout.change(ana.membership, **second)
+    control(
+        stripe, "card", subscription=ana.membership.stripe_subscription_id, card_number="4242424242424242"
+    )
+    all_is_said(stripe)
+    assert (ana.membership.amount, state(stripe)["charged"]) == (make.EUR("5"), 500)
