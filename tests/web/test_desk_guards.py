@@ -6,7 +6,8 @@ import pytest
 
 from membership import clock, vault
 from membership.db import db
-from membership.domain import donations, outbox, payments, people, signins
+from membership.domain import audit, donations, memberships, outbox, payments, people, signins
+from membership.domain.memberships import Kind
 from membership.domain.payments import RefundStatus
 from tests import make, signed_in
 from tests.journeys.donor import Donor, settle, state

@@ -4,13 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, select, union_all
 
 from membership.db import db
 from membership.domain.audit import Record
+from membership.domain.donations import Donation
+from membership.domain.memberships import Membership
+from membership.domain.payments import Payment
 from membership.domain.people import Person
 from membership.domain.reports.names import Named, named
 from membership.domain.reports.paging import SIZE, TOP, Page, Place, cut, from_place
+
+THEIRS = (
+    ("person", Person.reference, Person.id),
+    ("membership", Membership.reference, Membership.person_id),
+    ("donation", Donation.reference, Donation.person_id),
+    ("payment", Payment.reference, Payment.person_id),
+)
+"""What records about somebody are filed under: the kind of thing, what names it, and whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +47,22 @@ def page_of(
     if tag is not None:
         found = found.where(Record.tag == tag)
     if person is not None:
-        number = select(Person.id).where(Person.reference == person).scalar_subquery()
-        to_them = and_(Record.subject_type == "person", Record.subject_id == person)
-        found = found.where(or_(Record.by_id == number, to_them))
+        each = [select(Record.id).where(one) for one in _by_and_about(person)]
+        found = found.where(Record.id.in_(union_all(*each)))
     keys = (Record.id,)
     rows = db.session.scalars(from_place(found, keys, place, size)).all()
     page = cut(rows, keys, place, size, lambda row: (row.id,))
     return Page(_done(page.rows), page.newer, page.older)
+
+
+def _by_and_about(person: str) -> list[ColumnElement[bool]]:
+    """What they did, and what was done to them and to what is theirs: each has an index of its own."""
+    number = select(Person.id).where(Person.reference == person).scalar_subquery()
+    about = [
+        and_(Record.subject_type == kind, Record.subject_id.in_(select(of).where(owner == number)))
+        for kind, of, owner in THEIRS
+    ]
+    return [Record.by_id == number, *about]
 
 
 def _done(rows: list[Record]) -> list[Done]:
