@@ -10,6 +10,7 @@ from membership.domain import reports
 from membership.domain.reports import names
 from membership.domain.roles import Ability, Role
 from membership.errors import N_
+from membership.web import view
 from membership.web.staff import access
 
 PLACES = (
@@ -50,6 +51,15 @@ def path_of(reference: str) -> str:
     return f"{url_for('staff.home')}people/{reference}"
 
 
+def at_stripe(kind: str, object_id: str) -> str:
+    """Where Stripe's dashboard shows it; the pretend Stripe has none."""
+    settings = view.settings()
+    if settings.stripe_api_base:
+        return ""
+    mode = "test/" if settings.stripe_secret_key.startswith(("sk_test", "rk_test")) else ""
+    return f"https://dashboard.stripe.com/{mode}{kind}/{object_id}"
+
+
 def around() -> dict[str, object]:
     """For the templates. What asks the database is a function: an error page, which has no frame, asks it nothing."""
     return {
@@ -58,6 +68,7 @@ def around() -> dict[str, object]:
         "my_role": _role,
         "told": session.pop("told", ""),
         "person_path": path_of,
+        "at_stripe": at_stripe,
     }
 
 

@@ -330,13 +330,6 @@ class Shown:
         rows: list[Any] = [*held.memberships, *held.gifts]
         return next((one for one in rows if one.reference == reference), None)
 
-    def at_stripe(self, kind: str, object_id: str | None) -> str:
-        """Where Stripe's dashboard shows it; the pretend Stripe has none."""
-        if not object_id or self.settings.stripe_api_base:
-            return ""
-        mode = "test/" if self.settings.stripe_secret_key.startswith(("sk_test", "rk_test")) else ""
-        return f"https://dashboard.stripe.com/{mode}{kind}/{object_id}"
-
 
 def _moment(text: str) -> datetime | None:
     try:
