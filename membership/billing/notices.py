@@ -80,5 +80,6 @@ def _what(payment: Payment, settings: Settings) -> tuple[str, str]:
         return title, donation.locale
     if payment.membership_id:
         membership = memberships.membership_of(payment.membership_id)
-        return plans.plan_of(membership.plan_id).words(membership.locale).name, membership.locale
+        bought = plans.plan_of(payment.plan_id or membership.plan_id)
+        return bought.words(membership.locale).name, membership.locale
     return settings.newsroom_name, settings.locales[0]
