@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, select, text, update
+from sqlalchemy import Index, func, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -248,6 +248,18 @@ def was_done(operation: str, result_id: str) -> bool:
     """Whether Stripe is known to have made this object for us."""
     found = select(Call.idem_key).where(Call.result_id == result_id, Call.operation == operation)
     return db.session.scalar(found.where(Call.state == CallState.OK).limit(1)) is not None
+
+
+def agreed(result_id: str) -> int:
+    """To how many of our calls about this object Stripe has agreed."""
+    found = select(func.count()).where(Call.result_id == result_id, Call.state == CallState.OK)
+    return db.session.scalar(found) or 0
+
+
+def was_refused(key: str) -> bool:
+    """Whether Stripe said no to it and nothing had replaced it by then."""
+    call = find_call(key)
+    return call is not None and call.state is CallState.FAILED
 
 
 def undone(operation: str, result_id: str) -> None:

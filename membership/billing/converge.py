@@ -201,19 +201,43 @@ def _failure(found: facts.InvoiceFacts) -> Failure:
     )
 
 
-def _subscription(found: facts.SubscriptionFacts, settings: Settings, now: datetime) -> list[Key]:
+@dataclass(frozen=True, slots=True)
+class SubscriptionSeen:
+    """A subscription as fetched, and how many of our changes of it Stripe was known to have agreed to before."""
+
+    facts: facts.SubscriptionFacts
+    agreed: int
+
+
+def _fetch_subscription(gateway: Gateway, subscription_id: str) -> SubscriptionSeen:
+    agreed = calls.agreed(subscription_id)
+    db.session.commit()
+    return SubscriptionSeen(gateway.subscription(subscription_id), agreed)
+
+
+def _subscription(seen: SubscriptionSeen, settings: Settings, now: datetime) -> list[Key]:
+    """Raises NotYet when Stripe has agreed to a change since: what was fetched may be older than that."""
+    found = seen.facts
     owner = _owner(found.attempt, found.id)
+    # asked first: a wish that is answered in between is seen by one of the two
+    is_asked = isinstance(owner, Membership) and _is_asked_to_end(found.id)
+    if calls.agreed(found.id) != seen.agreed:
+        raise NotYet
     if isinstance(owner, Membership):
         standing = replace(
             _standing(found),
             plan_id=checkout.plans_by_product(settings).get(found.product_id or ""),
-            is_asked_to_end=calls.is_asked(f"ends:{found.id}") or calls.is_asked(f"cancel:{found.id}"),
+            is_asked_to_end=is_asked,
         )
         memberships.follow(owner, standing, settings=settings, now=now)
         checkout.note_unpayable(owner, now=now)
     elif owner is not None:
         donations.follow(owner, _standing(found), settings=settings, now=now)
     return []
+
+
+def _is_asked_to_end(subscription_id: str) -> bool:
+    return calls.is_asked(f"ends:{subscription_id}") or calls.is_asked(f"cancel:{subscription_id}")
 
 
 def _standing(found: facts.SubscriptionFacts) -> Standing:
@@ -254,7 +278,7 @@ CONVERGENCES: dict[str, Convergence] = {
     "charge": Convergence(Gateway.charge, _charge),
     "refund": Convergence(Gateway.refund, _refund),
     "invoice": Convergence(Gateway.invoice, _invoice),
-    "subscription": Convergence(Gateway.subscription, _subscription),
+    "subscription": Convergence(_fetch_subscription, _subscription),
     "customer": Convergence(Gateway.customer, _customer),
 }
 

@@ -2,10 +2,12 @@
 
 import pytest
 
-from membership.billing import account, checkout
+from membership import clock
+from membership.billing import account, checkout, converge, inbox
 from membership.billing.checkout import Outcome
 from membership.db import db
 from membership.domain import plans
+from membership.domain.memberships import MembershipStatus
 from tests import make
 from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, days
@@ -104,3 +106,19 @@ def test_a_change_that_was_declined_is_not_asked_once_more(ana, stripe):
     )
     all_is_said(stripe)
     assert (ana.membership.amount, state(stripe)["charged"]) == (make.EUR("5"), 500)
+
+
+def test_a_leave_is_not_forgotten_for_what_was_read_before_it(ana, stripe):
+    mine = ana.joins()
+    inbox.mark_dirty([("subscription", mine.stripe_subscription_id)], now=clock.now())
+    db.session.commit()
+    key, sequence, token = inbox._claim(clock.now())
+    found = converge.CONVERGENCES[key[0]].fetch(account.here().gateway, key[1])
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    with pytest.raises(converge.NotYet):
+        inbox._apply(key, sequence, token, found, clock.now())
+    db.session.rollback()
+    stripe.advance(seconds=301)
+    assert ana.membership.ended_by == "member"
+    days(stripe, 32)
+    assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "member")
