@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, bindparam, select, text, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -47,6 +49,9 @@ HANDLED = (
 
 LEASE = timedelta(seconds=300)
 MOST_ATTEMPTS = 12
+DATABASE_ERRORS = (OperationalError, ProgrammingError, InterfaceError, PoolTimeoutError)
+"""Locked, away, full, or with tables that are not this code's: they say nothing about the object in hand."""
+DATABASE_RESTS = timedelta(seconds=5)
 JUST_NOW = timedelta(seconds=3)
 """A page that is reloaded asks Stripe no more often than this."""
 PAYLOADS_KEPT = timedelta(days=90)
@@ -245,7 +250,7 @@ _NEXT_OF = _NEXT.where(*_this)
 _LEASE = (
     update(_objects)
     .where(*_this)
-    .values(lease_token=bindparam("token"), lease_until=bindparam("until"), attempts=_rows.attempts + 1)
+    .values(lease_token=bindparam("token"), lease_until=bindparam("until"))
     .returning(_rows.dirty_seq)
 )
 _CLEAN = (
@@ -333,12 +338,20 @@ def _failed(key: Key, token: str, error: Exception, now: datetime) -> None:
             .execution_options(populate_existing=True)
         )
         if row is not None:
-            row.lease_token, row.lease_until = None, None
-            row.not_before = now + timedelta(seconds=min(2 ** (row.attempts - 1), 3600))
-            row.last_error = type(error).__name__ if not isinstance(error, StripeRefused) else str(error)
-            waits = isinstance(error, NotYet | StripeUnavailable)
-            row.dead = isinstance(error, StripeMissing) or (row.attempts >= MOST_ATTEMPTS and not waits)
+            _put_back(row, error, now)
         db.session.commit()
+
+
+def _put_back(row: StripeObject, error: Exception, now: datetime) -> None:
+    row.lease_token, row.lease_until = None, None
+    row.last_error = type(error).__name__ if not isinstance(error, StripeRefused) else str(error)
+    if isinstance(error, DATABASE_ERRORS):  # not the object's own: no try of it is used up
+        row.not_before = now + DATABASE_RESTS
+        return
+    row.attempts += 1
+    row.not_before = now + timedelta(seconds=min(2 ** (row.attempts - 1), 3600))
+    waits = isinstance(error, NotYet | StripeUnavailable)
+    row.dead = isinstance(error, StripeMissing) or (row.attempts >= MOST_ATTEMPTS and not waits)
 
 
 def empty_old_payloads(now: datetime | None = None) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from membership import clock
 from membership.billing import account, calls, checkout, converge, inbox, poll
@@ -104,6 +104,24 @@ def test_stripe_down_is_waited_for_and_never_given_up(stripe):
         assert row.not_before > clock.now()
         stripe.advance(seconds=3700)
     control(stripe, "faults", next=0, kind="500", path="/v1/charges")
+    inbox.work()
+    assert count(Payment) == 1
+
+
+@pytest.mark.usefixtures("paid")
+def test_a_database_that_fails_uses_up_no_try_of_what_was_in_hand(stripe):
+    rename = "ALTER TABLE payments RENAME COLUMN {} TO {}"
+    db.session.execute(text(rename.format("apart", "as_it_was_called")))  # tables of another version
+    db.session.commit()
+    for _ in range(inbox.MOST_ATTEMPTS + 3):
+        assert inbox.work() == 1
+        row = the_object()
+        assert (row.dead, row.attempts, row.lease_token) == (False, 0, None)
+        assert row.last_error in ("OperationalError", "ProgrammingError")
+        assert row.not_before > clock.now()
+        stripe.advance(seconds=60)
+    db.session.execute(text(rename.format("as_it_was_called", "apart")))
+    db.session.commit()
     inbox.work()
     assert count(Payment) == 1
 
