@@ -108,6 +108,15 @@ def test_a_change_that_was_declined_is_not_asked_once_more(ana, stripe):
     assert (ana.membership.amount, state(stripe)["charged"]) == (make.EUR("5"), 500)
 
 
+def test_a_no_that_comes_late_takes_back_no_newer_wish(ana, stripe):
+    mine = ana.joins()
+    with slow(stripe, SUBSCRIPTIONS, lambda: checkout.withdraw(ana.membership)):
+        assert checkout.leave(mine) is Outcome.REFUSED  # what has ended cannot be left
+    assert ana.membership.ended_by == "withdrawn"
+    settle(stripe)
+    assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "withdrawn")
+
+
 def test_a_leave_is_not_forgotten_for_what_was_read_before_it(ana, stripe):
     mine = ana.joins()
     inbox.mark_dirty([("subscription", mine.stripe_subscription_id)], now=clock.now())

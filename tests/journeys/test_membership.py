@@ -8,7 +8,7 @@ from membership import clock
 from membership.billing import account, calls, checkout, converge, inbox
 from membership.billing.checkout import CardOutcome, Outcome
 from membership.db import db
-from membership.domain import ledger, memberships, payments, people, plans, reports
+from membership.domain import audit, ledger, memberships, payments, people, plans, reports
 from membership.domain.memberships import Kind, MembershipStatus
 from membership.domain.people import Standing
 from membership.domain.roles import Ability
@@ -16,6 +16,7 @@ from membership.errors import Conflict, Invalid
 from tests import make
 from tests.journeys.donor import DECLINED, GOOD, control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
+from tests.web.desk import Desk
 
 
 @pytest.fixture
@@ -489,3 +490,27 @@ def test_a_debit_that_the_bank_has_not_answered_is_not_a_failed_one(ana, stripe,
     db.session.commit()
     settle(stripe)
     assert (ana.membership.late_attempts, mailbox) == (0, [])
+
+
+def records(mine) -> list[tuple]:
+    found = db.session.query(audit.Record).filter_by(subject_type="membership", subject_id=mine.reference)
+    return [(one.tag, one.by_id, one.reason, one.details["by"]) for one in found.order_by(audit.Record.id)]
+
+
+def test_staff_who_end_one_with_its_period_are_on_record_once(ana, stripe, app):
+    mine, desk = ana.joins(), Desk(app, "support")
+    person = people.person_of(mine.person_id)
+    said = desk.does(person, "end", mine.reference, action="period", reason="asked by phone")
+    assert "ends with the period" in said
+    assert records(mine) == [("membership.cancelled", desk.me.id, "asked by phone", "staff")]
+    assert (ana.membership.ended_by, ana.membership.ends_at) == ("staff", mine.paid_until)
+
+
+def test_what_stripe_would_not_end_is_on_record_as_going_on(ana, stripe, app):
+    mine, desk = ana.joins(), Desk(app, "support")
+    control(stripe, "webhooks", modes=["drop"])
+    account.here().gateway._client.v1.subscriptions.cancel(mine.stripe_subscription_id)
+    person = people.person_of(mine.person_id)
+    assert "Stripe will not do this" in desk.does(person, "end", mine.reference, action="period")
+    assert [tag for tag, *_ in records(mine)] == ["membership.cancelled", "membership.returned"]
+    assert ana.membership.ended_by is None

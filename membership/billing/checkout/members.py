@@ -24,24 +24,36 @@ from membership.errors import N_, Conflict
 MOST_MONTHS = 3
 
 
-def leave(membership: Membership, *, by: str = "member", now: datetime | None = None) -> Outcome:
-    """End it with the period that is paid; at once when none is. `by` is member or staff."""
+def leave(
+    membership: Membership, *, by: Person | None = None, reason: str = "", now: datetime | None = None
+) -> Outcome:
+    """End it with the period that is paid; at once when none is. `by` is of staff; None is its member."""
     now = now or clock.now()
     with writing():
         membership = _begin(membership)
         if not membership.is_live or membership.ends_at is not None:
             db.session.commit()
             return Outcome.AGREED
-        membership.ended_by = by
-        _record(audit.Tag.MEMBERSHIP_LEFT, membership, by=by, now=now)
+        membership.ended_by = "staff" if by else "member"
+        tag = audit.Tag.MEMBERSHIP_CANCELLED if by else audit.Tag.MEMBERSHIP_LEFT
+        _record(tag, membership, who=by, by=membership.ended_by, reason=reason, now=now)
         if not _is_paid_ahead(membership, now):
             return _end(membership, now)
         membership_id = membership.id
-        outcome = _update(membership, "ends", {"cancel_at_period_end": True}, now)
-        if outcome is Outcome.REFUSED:  # nothing is going to end, so nobody is told that it is
-            memberships.lock_membership(membership_id).ended_by = None
-            db.session.commit()
+        key = _note_wish(membership, "ends", {"cancel_at_period_end": True}, now)
+        outcome = asking.send(key, now)
+        if outcome is Outcome.REFUSED:
+            _stays(membership_id, key, now)
         return outcome
+
+
+def _stays(membership_id: int, key: str, now: datetime) -> None:
+    """Stripe will not end it, so nobody is told that it is going to; unless that was wished anew, or it has ended."""
+    membership = memberships.lock_membership(membership_id)
+    if membership.is_live and calls.was_refused(key):
+        membership.ended_by = None
+        _record(audit.Tag.MEMBERSHIP_RETURNED, membership, by="stripe", now=now)
+    db.session.commit()
 
 
 def come_back(membership: Membership, *, now: datetime | None = None) -> Outcome:

@@ -8,7 +8,7 @@ from flask_babel import gettext
 from membership import clock
 from membership.billing import checkout
 from membership.billing.checkout import Outcome
-from membership.domain import audit, memberships, payments, people, personal_data, plans
+from membership.domain import memberships, payments, people, personal_data, plans
 from membership.domain.memberships import Kind, Membership
 from membership.domain.people import Person
 from membership.domain.roles import Ability
@@ -128,22 +128,9 @@ def _end(person: Person, form: EndForm, _attempt: Attempt) -> str:
             N_("It ends on %(day)s already. You can only end it sooner."), day=short_day(membership.ends_at)
         )
     else:
-        _note_end(membership, form.reason.data or "", now)
-        outcome = checkout.leave(membership, by="staff", now=now)
+        outcome = checkout.leave(membership, by=access.person(), reason=form.reason.data or "", now=now)
         said = gettext("The membership ends with the period that is paid; nothing more is charged.")
     return _told(membership, outcome, said)
-
-
-def _note_end(membership: Membership, reason: str, now: datetime) -> None:
-    audit.record(
-        audit.Tag.MEMBERSHIP_CANCELLED,
-        subject_type="membership",
-        subject_id=membership.reference,
-        by=access.person(),
-        reason=reason,
-        details={"by": "staff", "at": "period-end"},
-        now=now,
-    )
 
 
 def _doubled(person: Person, reference: str) -> Membership:
