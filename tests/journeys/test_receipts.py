@@ -1,8 +1,7 @@
 """A receipt says what was bought with its payment, and how often, whatever its member has by now."""
 
-from membership.billing import account, checkout
+from membership.billing import account, checkout, notices
 from membership.billing.facts import Contact
-from membership.billing.notices import receipt_again
 from membership.db import db
 from membership.domain import payments, people, plans
 from membership.domain.outbox import Email
@@ -32,10 +31,14 @@ def test_a_payment_keeps_its_plan_and_rhythm_when_its_member_changes(app, stripe
     seen_late = account.here().gateway.charge(first.stripe_charge_id)
     assert seen_late.interval == "month", "as its own price says, not the subscription of today"
     to = Contact(None, "ana@example.org", "Ana")
-    assert receipt_again(first, to, attempt="x", settings=make.settings(), now=first.paid_at)
+    assert notices.receipt_again(first, to, attempt="x", settings=make.settings(), now=first.paid_at)
     (mail,) = [one for one in db.session.query(Email) if one.dedupe_key.endswith("again:x")]
     told = unlock(mail.sealed)["context"]
     assert (told["plan"], told["interval"]) == ("Friend", "month")
+    back = payments.ask_refund(first, make.EUR("1"))
+    notices.refund(first, back, to, settings=make.settings(), now=first.paid_at)
+    (mail,) = db.session.query(Email).filter_by(template="refund-notice")
+    assert unlock(mail.sealed)["context"]["what"] == "Friend"
     owner, reader, desk = people.person_of(mine.person_id), app.test_client(), app.test_client()
     signed_in.as_member(reader, owner)
     for paid, says in ((first, "Friend How oftenevery month"), (second, "Patron How oftenevery year")):

@@ -8,7 +8,6 @@ from membership import clock, vault
 from membership.db import db
 from membership.domain import audit, donations, memberships, outbox, payments, people, signins
 from membership.domain.memberships import Kind
-from membership.domain.outbox import Email
 from membership.domain.payments import RefundStatus
 from tests import make, signed_in
 from tests.journeys.donor import Donor, settle, state
@@ -218,18 +217,3 @@ def test_the_log_of_a_person_has_what_was_done_to_anything_of_theirs(app):
         "".join(cell.itertext()) for cell in desk.browser.page.iter("td") if cell.get("data-label") == "Why"
     ]
     assert [one for one in why if one] == ["by her", "stop, ana", "extension, ana", "refund, ana"]
-
-
-def test_mails_about_a_payment_name_the_plan_that_was_paid_for(app, stripe):
-    make.the_newsroom()
-    make.plan("friend")
-    held = Joiner(stripe).joins()
-    (bought,) = payments.payments_of(membership_id=held.id)
-    held.plan_id = make.plan("patron").id
-    db.session.commit()
-    ana, desk = people.person_of(held.person_id), Desk(app, "admin")
-    desk.does(ana, "send", bought.reference)
-    desk.does(ana, "refund", bought.reference, amount="1")
-    waiting = [mail for mail in db.session.query(Email) if mail.sealed is not None]
-    told = {mail.template: vault.unlock(mail.sealed)["context"] for mail in waiting}
-    assert (told["membership-receipt"]["plan"], told["refund-notice"]["what"]) == ("Friend", "Friend")
