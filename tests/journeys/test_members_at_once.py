@@ -10,8 +10,8 @@ from membership.domain import plans
 from membership.domain.memberships import MembershipStatus
 from tests import make
 from tests.journeys.donor import control, settle, state
-from tests.journeys.joiner import Joiner, days
-from tests.journeys.under_way import LOST, Killed, slow
+from tests.journeys.joiner import Joiner, all_of_them, days
+from tests.journeys.under_way import LOST, Killed, dies_after, slow
 
 SUBSCRIPTIONS = "/v1/subscriptions"
 
@@ -131,3 +131,20 @@ def test_a_leave_is_not_forgotten_for_what_was_read_before_it(ana, stripe):
     assert ana.membership.ended_by == "member"
     days(stripe, 32)
     assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "member")
+
+
+@pytest.mark.parametrize("commits", [3, 4])
+def test_a_worker_that_dies_while_one_membership_replaces_another_leaves_one(ana, stripe, commits):
+    ana.joins()
+    ana.card_fails_from_now_on()
+    stripe.advance(days=32)
+    settle(stripe)
+    Joiner(stripe).joins()
+    stripe.advance(days=3)
+    assert dies_after(commits, checkout.end_doubles)
+    all_is_said(stripe)
+    checkout.end_doubles()
+    first, second = all_of_them()
+    assert (first.status, first.ended_by) == (MembershipStatus.ENDED, "member")
+    assert (second.status, second.doubled_at) == (MembershipStatus.ACTIVE, None)
+    assert state(stripe)["subscriptions_live"] == 1

@@ -22,6 +22,8 @@ from membership.domain.people import Person
 from membership.errors import N_, Conflict
 
 MOST_MONTHS = 3
+REPLACED = (MembershipStatus.PAST_DUE, MembershipStatus.ENDED)
+"""Where one stands that a newer membership takes the place of."""
 
 
 def leave(
@@ -115,7 +117,6 @@ def end_now(
     *,
     by: Person | None = None,
     reason: str = "",
-    ended_by: str = "staff",
     now: datetime | None = None,
 ) -> Outcome:
     """Staff end it at once; nothing is refunded by this."""
@@ -125,9 +126,15 @@ def end_now(
         if not membership.is_live:
             db.session.commit()
             return Outcome.AGREED
-        membership.ended_by = ended_by
-        _record(audit.Tag.MEMBERSHIP_CANCELLED, membership, who=by, by=ended_by, reason=reason, now=now)
-        return _end(membership, now)
+        return _end_now(membership, ended_by="staff", by=by, reason=reason, now=now)
+
+
+def _end_now(
+    membership: Membership, *, ended_by: str, by: Person | None = None, reason: str = "", now: datetime
+) -> Outcome:
+    membership.ended_by = ended_by
+    _record(audit.Tag.MEMBERSHIP_CANCELLED, membership, who=by, by=ended_by, reason=reason, now=now)
+    return _end(membership, now)
 
 
 def withdraw(membership: Membership, *, now: datetime | None = None) -> Outcome:
@@ -158,7 +165,8 @@ def end_double(membership: Membership, *, by: Person | None = None, now: datetim
             db.session.commit()
             return Outcome.AGREED
         other = memberships.find_other(membership)
-        if by is None and (other is None or other.status is MembershipStatus.PAST_DUE):
+        other = memberships.lock_membership(other.id) if other else None
+        if by is None and (other is None or other.status in REPLACED):
             return _replace(other, membership, now)
         return _give_back(membership, "double", audit.Tag.MEMBERSHIP_CANCELLED, now, who=by)
 
@@ -166,11 +174,10 @@ def end_double(membership: Membership, *, by: Person | None = None, now: datetim
 def _replace(other: Membership | None, membership: Membership, now: datetime) -> Outcome:
     """Nobody has two: the other one has ended, or waits for a payment that the new one has replaced, and ends."""
     memberships.keep(membership, by=None, now=now)
-    other_id = other.id if other else None
+    if other is not None and other.is_live:
+        return _end_now(other, ended_by="member", now=now)
     db.session.commit()
-    if other_id is None:
-        return Outcome.AGREED
-    return end_now(memberships.membership_of(other_id), ended_by="member", now=now)
+    return Outcome.AGREED
 
 
 def end_doubles(now: datetime | None = None) -> int:
