@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
@@ -25,6 +26,8 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     event,
+    inspect,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
@@ -33,6 +36,7 @@ from sqlalchemy.orm import DeclarativeBase, registry
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
+VERSIONS = Path(__file__).resolve().parent.parent / "migrations" / "versions"
 BUSY_SECONDS = 15
 UNTRIED_SECONDS = 1.0
 """A connection that was used so lately is taken as it is."""
@@ -104,6 +108,26 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
+
+
+class SchemaBehind(Exception):
+    """The tables are older than this code: the sentence says what to do."""
+
+
+def check_schema() -> None:
+    """Raises SchemaBehind where the tables are older than this code. Versions are counted in one line: 0001, 0002."""
+    is_migrated = inspect(db.session.connection()).has_table("alembic_version")
+    here = db.session.scalar(text("SELECT version_num FROM alembic_version")) if is_migrated else None
+    if (here or "") < _newest_version():
+        raise SchemaBehind(
+            f"The database is of version {here or 'none'}, this code needs {_newest_version()}: flask db upgrade"
+        )
+
+
+@cache
+def _newest_version() -> str:
+    """As the files are called; Alembic itself is loaded by its own commands alone."""
+    return max(file.name[:4] for file in VERSIONS.glob("[0-9]*.py"))
 
 
 # Built once, so SQLAlchemy finds what it compiled by the statement itself; building one anew costs more than running it.

@@ -1,11 +1,13 @@
 """Commands: one verb each, a line on stdout, a refusal as a sentence, nothing that names a person."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
 from membership import mail
 from membership.billing import inbox
-from membership.cli.work import Task, Worker, timetable
+from membership.cli.work import Task, Worker
 from membership.config import key_bytes
 from membership.db import db
 from membership.domain import donations
@@ -119,9 +121,28 @@ def test_a_step_that_fails_is_told_by_its_class_and_stops_nothing(app, mailbox, 
     assert "ana@" not in caplog.text
 
 
+@pytest.mark.usefixtures("stripe")
+def test_a_worker_on_older_tables_says_so_and_touches_nothing(app, client, mailbox):
+    make.donation(settled=True)
+    version = "UPDATE alembic_version SET version_num = '{}'"
+    newest = db.session.scalar(text("SELECT version_num FROM alembic_version"))
+    db.session.execute(text(version.format("0001")))
+    for args in ((), ("--once",)):
+        done = run(app, "work", *args)
+        assert done.exit_code == 1
+        assert f"The database is of version 0001, this code needs {newest}: flask db upgrade" in done.output
+    assert mailbox == []
+    answer = client.get("/readyz")
+    assert (answer.status_code, "flask db upgrade" in answer.text) == (503, True)
+    db.session.execute(text(version.format(newest)))
+    assert run(app, "work", "--once").exit_code == 0
+    assert client.get("/readyz").status_code == 200
+    assert len(mailbox) == 1
+
+
 def test_the_timetable_runs_each_task_when_its_time_has_come(at):
     ran = []
-    hourly = Task("hourly", timetable(make.settings())[2].every, ran.append)
+    hourly = Task("hourly", timedelta(hours=1), ran.append)
     worker = Worker([hourly])
     at("2026-03-01 10:00")
     worker.round()
@@ -139,7 +160,7 @@ def test_a_task_that_fails_is_tried_again_soon(at):
         ran.append(now)
         raise RuntimeError
 
-    worker = Worker([Task("hourly", timetable(make.settings())[2].every, fail)])
+    worker = Worker([Task("hourly", timedelta(hours=1), fail)])
     for moment in ("10:00:00", "10:00:20", "10:00:30", "10:00:40"):
         at(f"2026-03-01 {moment}")
         worker.round()
@@ -147,7 +168,7 @@ def test_a_task_that_fails_is_tried_again_soon(at):
 
 
 def test_told_to_stop_it_begins_nothing_new(monkeypatch):
-    worker = Worker([Task("stop", timetable(make.settings())[0].every, lambda _now: worker.stop.set())])
+    worker = Worker([Task("stop", timedelta(0), lambda _now: worker.stop.set())])
     monkeypatch.setattr(mail, "deliver", lambda *_a, **_k: pytest.fail("it went on"))
     worker.run()
     assert worker.stop.is_set()
