@@ -17,7 +17,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from membership import clock, mail
-from membership.billing import checkout, converge, inbox, poll
+from membership.billing import checkout, converge, inbox, poll, turns
 from membership.cli.command import Command
 from membership.config import Settings
 from membership.db import SchemaBehind, check_schema, db, writing
@@ -71,7 +71,12 @@ def timetable(settings: Settings) -> list[Task]:
         Task(
             "end second memberships that nobody kept", timedelta(hours=1), checkout.end_doubles, commits=False
         ),
-        Task("end memberships given until a day", timedelta(hours=1), partial(_lapse, settings)),
+        Task(
+            "end memberships given until a day",
+            timedelta(hours=1),
+            partial(_lapse, settings),
+            commits=False,
+        ),
         Task("count members", timedelta(hours=1), banners.count),
         Task("publish sums", timedelta(minutes=5), fundraisers.publish_due),
         Task("forget pledges that came to nothing", timedelta(hours=1), donations.purge_stale),
@@ -115,8 +120,17 @@ def _mail_links(settings: Settings, now: datetime) -> None:
                 db.session.commit()
 
 
-def _lapse(settings: Settings, now: datetime) -> int:
-    return memberships.lapse(now, settings=settings)
+def _lapse(settings: Settings, now: datetime) -> None:
+    """One by one, so that one which cannot be ended keeps nobody else, and no two workers wait for each other."""
+
+    def end(membership_id: int) -> None:
+        with writing():
+            memberships.lapse(memberships.membership_of(membership_id), settings=settings, now=now)
+            db.session.commit()
+
+    over = memberships.given_over(now)
+    db.session.rollback()
+    turns.each("membership", over, end)
 
 
 @dataclass

@@ -223,7 +223,8 @@ class Members(RuleBasedStateMachine):
             settle(self.stripe)
             poll.poll()
         with writing():
-            memberships.lapse(settings=make.settings())
+            for one in memberships.given_over(clock.now()):
+                memberships.lapse(memberships.membership_of(one), settings=make.settings())
             db.session.commit()
         checkout.end_doubles()
         settle(self.stripe)

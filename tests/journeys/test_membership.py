@@ -7,6 +7,7 @@ import pytest
 from membership import clock
 from membership.billing import account, calls, checkout, converge, inbox
 from membership.billing.checkout import CardOutcome, Outcome
+from membership.cli.work import Worker, timetable
 from membership.db import db
 from membership.domain import audit, ledger, memberships, payments, people, plans, reports
 from membership.domain.memberships import Kind, MembershipStatus
@@ -332,7 +333,7 @@ def test_what_staff_give_runs_until_its_day(ana, stripe, mailbox, app):
     assert is_open(mine)
     memberships.extend(mine, days=10, by=staff, reason="more thanks", settings=make.settings())
     stripe.advance(days=31)
-    memberships.lapse(settings=make.settings())
+    memberships.lapse(mine, settings=make.settings())
     settle(stripe)
     assert mine.status is MembershipStatus.ENDED
     assert is_open(mine)  # the ten days more
@@ -340,6 +341,32 @@ def test_what_staff_give_runs_until_its_day(ana, stripe, mailbox, app):
     stripe.advance(days=10)
     assert not is_open(mine)
     assert len(mailbox) == 2
+
+
+def test_what_is_ended_by_hand_ends_alone_and_the_worker_ends_what_is_over(ana, stripe):
+    staff, plan, until = (
+        make.person("desk@example.org"),
+        plans.get_plan("friend"),
+        clock.now() + timedelta(days=1),
+    )
+    over = [
+        memberships.grant(
+            make.person(f"{name}@example.org"), plan, kind=Kind.GIFT, until=until, by=staff, reason="",
+            settings=make.settings(),
+        ) for name in ("eka", "levan", "nino")
+    ]  # fmt: skip
+    people.person_of(over[0].person_id).locked_contact = b"not to be opened"
+    db.session.commit()
+    stripe.advance(days=2)
+    assert checkout.end_now(over[2], by=staff) is Outcome.AGREED
+    assert [one.status for one in over] == [MembershipStatus.ACTIVE] * 2 + [MembershipStatus.ENDED]
+    (task,) = [one for one in timetable(make.settings()) if one.name == "end memberships given until a day"]
+    Worker([task]).round()
+    assert [(one.status, one.ended_by) for one in all_of_them()] == [
+        (MembershipStatus.ACTIVE, None),  # it cannot be ended, and keeps nobody else
+        (MembershipStatus.ENDED, "over"),
+        (MembershipStatus.ENDED, "staff"),
+    ]
 
 
 def test_a_refund_from_stripes_dashboard_reverses_the_income(ana, stripe, mailbox):

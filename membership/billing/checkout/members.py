@@ -275,7 +275,7 @@ def _end(membership: Membership, now: datetime) -> Outcome:
     """End it at once: at Stripe where it is paid there, here where it was given."""
     if membership.stripe_subscription_id is None:
         membership.ends_at = now
-        memberships.lapse(now, settings=account.here().settings)
+        memberships.lapse(membership, settings=account.here().settings, now=now)
         db.session.commit()
         return Outcome.AGREED
     for family in ("ends", "pause", "card", "change"):

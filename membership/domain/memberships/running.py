@@ -21,6 +21,7 @@ from membership.domain.memberships.joining import (
     Membership,
     MembershipStatus,
     is_given_back,
+    lock_membership,
     move,
 )
 from membership.domain.memberships.opening import open_until
@@ -224,23 +225,20 @@ def speak(person_id: int, locale: str) -> None:
     db.session.execute(update(Membership).where(Membership.person_id == person_id).values(locale=locale))
 
 
-def lapse(now: datetime | None = None, *, settings: Settings) -> int:
-    """End memberships that staff gave until a day which has passed. Returns how many ended."""
+def lapse(membership: Membership, *, settings: Settings, now: datetime | None = None) -> Membership:
+    """A membership that staff gave ends when its day has passed; any other one is left as it is."""
     now = now or clock.now()
-    found = select(Membership).where(
-        Membership.status.in_(LIVE_STATUSES), Membership.kind != Kind.PAID, Membership.ends_at <= now
-    )
-    over = list(
-        db.session.scalars(found.order_by(Membership.id).limit(200).with_for_update(skip_locked=True))
-    )
-    for membership in over:
-        membership.status, membership.ended_at = MembershipStatus.ENDED, membership.ends_at
-        membership.ended_by = membership.ended_by or "over"
-        to, name = contact_of(membership)
-        mail_end(membership, to=to, name=name, settings=settings, now=now)
-        shown.tell(membership.person_id)
-        _forget_contact(membership.person_id)
-    return len(over)
+    membership = lock_membership(membership.id)
+    is_given = membership.kind is not Kind.PAID and membership.is_live
+    if not is_given or membership.ends_at is None or membership.ends_at > now:
+        return membership
+    membership.status, membership.ended_at = MembershipStatus.ENDED, membership.ends_at
+    membership.ended_by = membership.ended_by or "over"
+    to, name = contact_of(membership)
+    mail_end(membership, to=to, name=name, settings=settings, now=now)
+    shown.tell(membership.person_id)
+    _forget_contact(membership.person_id)
+    return membership
 
 
 def contact_of(membership: Membership) -> tuple[str | None, str | None]:
@@ -298,6 +296,14 @@ def announce(membership: Membership, *, to: str, name: str | None, settings: Set
 
 
 # --- questions ---------------------------------------------------------------------------------------------
+
+
+def given_over(now: datetime) -> list[int]:
+    """The ids of memberships that staff gave until a day which has passed, and that have not ended yet."""
+    found = select(Membership.id).where(
+        Membership.status.in_(LIVE_STATUSES), Membership.kind != Kind.PAID, Membership.ends_at <= now
+    )
+    return list(db.session.scalars(found.order_by(Membership.id)))
 
 
 def overdue_subscriptions(before: datetime) -> list[str]:
