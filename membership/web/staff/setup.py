@@ -89,7 +89,7 @@ def _page(form: DomainForm, status: int = 200, says: str = "") -> Response:
     return sheets.page(
         "staff/setup.html",
         status,
-        steps=[*_stripe(found), *_people(found), *_safety(found)],
+        steps=[*_stripe(found), *_written(found), *_people(found), *_safety(found)],
         domain=_domain(),
         said=found.domain,
         is_domain_done=_is_domain_done(found),
@@ -141,7 +141,8 @@ def _stripe(found: Ready) -> list[Step]:
     ]
 
 
-def _people(found: Ready) -> list[Step]:
+def _written(found: Ready) -> list[Step]:
+    """What stands in the newsroom's file."""
     return [
         Step(
             gettext("Legal pages"),
@@ -161,6 +162,11 @@ def _people(found: Ready) -> list[Step]:
             ),
             "flask newsroom load FILE.toml",
         ),
+    ]
+
+
+def _people(found: Ready) -> list[Step]:
+    return [
         Step(
             gettext("A second admin"),
             found.admins >= 2,
