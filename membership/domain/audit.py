@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, Index, Integer, String, select
+from sqlalchemy import BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, triggers
@@ -163,18 +163,6 @@ def record(
     db.session.add(made)
     db.session.flush()
     return made
-
-
-def history_of(subject_type: str, subject_id: str | int) -> list[Record]:
-    """All that was done to one thing, oldest first."""
-    found = select(Record).where(Record.subject_type == subject_type, Record.subject_id == str(subject_id))
-    return list(db.session.scalars(found.order_by(Record.id)))
-
-
-def latest(*, before: int | None = None, most: int = 50) -> list[Record]:
-    """The newest records, newest first; `before` is the last id of the page before."""
-    found = select(Record).order_by(Record.id.desc()).limit(most)
-    return list(db.session.scalars(found if before is None else found.where(Record.id < before)))
 
 
 def check() -> list[str]:
