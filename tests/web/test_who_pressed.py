@@ -13,7 +13,7 @@ import pytest
 
 from membership import clock, vault
 from membership.billing import checkout
-from membership.db import Base, db
+from membership.db import db
 from membership.domain import corrections, donations, outbox, payments, people, reports, roles, signins
 from membership.domain.donations import Review
 from membership.web import attempts
@@ -22,6 +22,7 @@ from tests.journeys.donor import Donor, settle
 from tests.journeys.joiner import Joiner
 from tests.name_server import NameServer
 from tests.reader import text_of
+from tests.records import all_rows
 from tests.web.visitor import text, wait
 
 AGAIN = "We could not be sure that this came from you"
@@ -149,11 +150,6 @@ class World:
             "send": {},
             "address": {},
             "extend": {"of": self.first.reference, "days": "3"},
-            "grant": {
-                "plan": "patron",
-                "kind": "gift",
-                "until": f"{clock.now() + timedelta(days=90):%Y-%m-%d}",
-            },
             "end": {"of": self.first.reference, "action": "now"},
             "keep": {"of": self.second.reference},
             "double": {"of": self.second.reference},
@@ -169,6 +165,12 @@ class World:
                 "action": "withdraw",
             },
             "arrives": {"<reference>": self.gone.reference},
+            "grant": {
+                "<reference>": self.gone.reference,
+                "plan": "patron",
+                "kind": "gift",
+                "until": f"{clock.now() + timedelta(days=90):%Y-%m-%d}",
+            },
             "erase": {"<reference>": self.gone.reference, "short": reports.code_of(self.gone.id)},
         }
         acts = {act: {"<reference>": self.ana.reference} | told for act, told in (of_ana | of_others).items()}
@@ -181,13 +183,6 @@ def world(app, stripe):
     moment = clock.now()
     clock.use(lambda: moment)  # what is written once in a while is not written twice
     return made
-
-
-def all_rows():
-    """What stands in every table but the one that counts tries."""
-    db.session.commit()
-    tables = Base.metadata.tables.keys() - {"limit_counts"}
-    return {name: sorted(map(repr, db.engine.exec_driver_sql(f"SELECT * FROM {name}"))) for name in tables}
 
 
 @pytest.mark.one_database("what is looked at is the token, before any database")
