@@ -6,14 +6,25 @@ import pytest
 
 from membership import clock, vault
 from membership.db import db
-from membership.domain import audit, donations, memberships, outbox, payments, people, signins
+from membership.domain import (
+    audit,
+    corrections,
+    donations,
+    memberships,
+    outbox,
+    payments,
+    people,
+    reports,
+    signins,
+)
 from membership.domain.memberships import Kind
 from membership.domain.payments import RefundStatus
+from membership.web.staff.person.page import ACTS
 from tests import make, signed_in
 from tests.journeys.donor import Donor, settle, state
 from tests.journeys.joiner import Joiner
 from tests.make import EUR
-from tests.records import history_of
+from tests.records import all_rows, history_of
 from tests.web.desk import Desk
 from tests.web.visitor import beside, text, title
 
@@ -217,3 +228,46 @@ def test_the_log_of_a_person_has_what_was_done_to_anything_of_theirs(app):
         "".join(cell.itertext()) for cell in desk.browser.page.iter("td") if cell.get("data-label") == "Why"
     ]
     assert [one for one in why if one] == ["by her", "stop, ana", "extension, ana", "refund, ana"]
+
+
+# --- the second factor -------------------------------------------------------------------------------------
+
+GRAVE = sorted(act for act, (form, _ability) in ACTS.items() if hasattr(form, "code"))
+
+
+@pytest.fixture
+def waiting(giver, paid):
+    """Something of Ana's for every grave act: what its form says."""
+    other, far = signed_in.staff("treasurer"), clock.now() + timedelta(days=90)
+    refund = payments.ask_refund(paid, EUR("1"), by=other, needs_second=True)
+    told = {"by": other, "settings": make.settings()}
+    held = memberships.grant(giver, make.plan(), kind=Kind.GIFT, until=far, reason="", **told)
+    held.doubled_at = clock.now()
+    new = "nino@example.net"
+    correction = corrections.propose(giver, new, old_email="ana@example.org", **told)
+    db.session.commit()
+    return {
+        "refund": {"of": paid.reference, "seen": "1900", "amount": "5"},
+        "decide": {"of": refund.reference, "action": "approve"},
+        "double": {"of": held.reference},
+        "address": {"email": new},
+        "correct": {"of": correction.reference, "action": "withdraw"},
+        "export": {},
+        "erase": {},
+    }
+
+
+@pytest.mark.parametrize("act", GRAVE)
+def test_every_grave_act_asks_for_the_second_factor_first(app, giver, waiting, act):
+    whom = make.person("gone@example.org") if act == "erase" else giver  # in whose way nothing stands
+    desk = Desk(app)
+    signed_in.forget_confirmation(desk.browser, desk.me)
+    desk.opens(whom)
+    before = all_rows()
+    told = waiting[act] | {"code": "000000", "short": reports.code_of(whom.id)}
+    answer = desk.posts(whom, act, **told)
+    assert answer.status_code == 422
+    assert "Content-Disposition" not in answer.headers
+    wrong = [one.get("name") for one in desk.browser.page.iter("input") if one.get("aria-invalid") == "true"]
+    assert wrong == ["code"], "that of its own form alone"
+    assert all_rows() == before
