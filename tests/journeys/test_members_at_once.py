@@ -117,6 +117,18 @@ def test_a_no_that_comes_late_takes_back_no_newer_wish(ana, stripe):
     assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "withdrawn")
 
 
+def test_a_no_that_comes_when_it_has_ended_leaves_the_end_as_it_is(ana, stripe):
+    mine = ana.joins()
+
+    def ends() -> None:
+        account.here().gateway._client.v1.subscriptions.cancel(mine.stripe_subscription_id)
+        settle(stripe)
+
+    with slow(stripe, SUBSCRIPTIONS, ends):
+        assert checkout.leave(mine) is Outcome.REFUSED
+    assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "member")
+
+
 def test_a_leave_is_not_forgotten_for_what_was_read_before_it(ana, stripe):
     mine = ana.joins()
     inbox.mark_dirty([("subscription", mine.stripe_subscription_id)], now=clock.now())
