@@ -271,3 +271,28 @@ def test_every_grave_act_asks_for_the_second_factor_first(app, giver, waiting, a
     wrong = [one.get("name") for one in desk.browser.page.iter("input") if one.get("aria-invalid") == "true"]
     assert wrong == ["code"], "that of its own form alone"
     assert all_rows() == before
+
+
+# --- what staff stop and end -------------------------------------------------------------------------------
+
+
+def test_a_gift_that_staff_stop_says_who_did_and_why(app, stripe):
+    make.fundraiser()
+    Donor(app, stripe).gives(interval="month")
+    settle(stripe)
+    (gift,) = db.session.query(donations.Donation)
+    desk = Desk(app, "support")
+    desk.does(people.person_of(gift.person_id), "stop", gift.reference, reason="asked on the telephone")
+    assert ("donation.stopped", desk.me.id, "asked on the telephone") in done("donation", gift.reference)
+
+
+@pytest.mark.parametrize("action", ["period", "now"])
+def test_a_membership_that_staff_end_says_who_did_and_why(app, stripe, action):
+    make.the_newsroom()
+    make.plan("friend")
+    held, desk = Joiner(stripe).joins(), Desk(app, "support")
+    ana = people.person_of(held.person_id)
+    desk.does(ana, "end", held.reference, action=action, reason="asked on the telephone")
+    assert ("membership.cancelled", desk.me.id, "asked on the telephone") in done(
+        "membership", held.reference
+    )

@@ -57,6 +57,12 @@ def test_the_comparison_says_what_it_costs_opens_and_binds_to(client, at):
     assert not list(client.page.iter("input"))
 
 
+def test_a_plan_with_a_monthly_price_alone_says_what_a_year_costs(client):
+    make.plan("reader", prices={"month": "5"})
+    client.get("/join")
+    assert "€5 a month A year costs €60. Join" in text(client)
+
+
 def test_another_currency_is_shown_only_where_it_has_a_price(client):
     client.get("/join?currency=GEL")
     assert "₾5 a month" in text(client)
