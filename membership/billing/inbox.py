@@ -250,7 +250,7 @@ _NEXT_OF = _NEXT.where(*_this)
 _LEASE = (
     update(_objects)
     .where(*_this)
-    .values(lease_token=bindparam("token"), lease_until=bindparam("until"))
+    .values(lease_token=bindparam("token"), lease_until=bindparam("until"), attempts=_rows.attempts + 1)
     .returning(_rows.dirty_seq)
 )
 _CLEAN = (
@@ -346,9 +346,8 @@ def _put_back(row: StripeObject, error: Exception, now: datetime) -> None:
     row.lease_token, row.lease_until = None, None
     row.last_error = type(error).__name__ if not isinstance(error, StripeRefused) else str(error)
     if isinstance(error, DATABASE_ERRORS):  # not the object's own: no try of it is used up
-        row.not_before = now + DATABASE_RESTS
+        row.attempts, row.not_before = row.attempts - 1, now + DATABASE_RESTS
         return
-    row.attempts += 1
     row.not_before = now + timedelta(seconds=min(2 ** (row.attempts - 1), 3600))
     waits = isinstance(error, NotYet | StripeUnavailable)
     row.dead = isinstance(error, StripeMissing) or (row.attempts >= MOST_ATTEMPTS and not waits)
