@@ -268,9 +268,11 @@ def test_a_membership_is_given_extended_and_ended(app, ana):
     desk.opens(ana, do="extend", of=held.reference)
     assert desk.posts(ana, "extend", of=held.reference, days="9999").status_code == 422
     assert "from 1 to 366" in beside(desk.browser, "days")
-    assert "is ended" in desk.does(ana, "end", held.reference, action="now")
+    said = desk.does(ana, "end", held.reference, action="now")
+    assert "The membership is ended, and the days that were given beyond it with it." in said
+    assert "perks closed" in said
     db.session.expire_all()
-    assert not held.is_live
+    assert (held.is_live, memberships.open_until(held, grace_days=7)) == (False, None)
     assert [record.by_id for record in history_of("membership", held.reference)] == [desk.me.id] * 2
 
 

@@ -119,13 +119,14 @@ def end_now(
     reason: str = "",
     now: datetime | None = None,
 ) -> Outcome:
-    """Staff end it at once; nothing is refunded by this."""
+    """Staff end it at once, with the days that were given beyond it; nothing is refunded by this."""
     now = now or clock.now()
     with writing():
         membership = _begin(membership)
         if not membership.is_live:
             db.session.commit()
             return Outcome.AGREED
+        membership.extra_until = None
         return _end_now(membership, ended_by="staff", by=by, reason=reason, now=now)
 
 

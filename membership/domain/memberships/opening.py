@@ -14,7 +14,7 @@ def open_until(membership: Membership, *, grace_days: int) -> datetime | None:
 
     While it goes on, until the end of what was paid and the days of grace; not past its end, where one is settled.
     Grace that was promised holds when Stripe stops trying sooner. A pause opens nothing beyond what was paid. What
-    staff gave in addition counts in any case.
+    staff gave in addition counts until they end it themselves, or everything goes back.
     """
     until = None
     may_be_open = (membership.is_live or membership.ended_by == "failed") and membership.withdrawn_at is None

@@ -121,8 +121,8 @@ def _end(person: Person, form: EndForm, _attempt: Attempt) -> str:
     if not membership.is_live:
         raise Conflict(N_("This membership has ended already."))
     if form.action.data == "now":
+        said = _ended(membership)
         outcome = checkout.end_now(membership, by=access.person(), reason=form.reason.data or "", now=now)
-        said = gettext("The membership is ended. Nothing was refunded by this.")
     elif membership.ends_at is not None:
         raise Conflict(
             N_("It ends on %(day)s already. You can only end it sooner."), day=short_day(membership.ends_at)
@@ -131,6 +131,15 @@ def _end(person: Person, form: EndForm, _attempt: Attempt) -> str:
         outcome = checkout.leave(membership, by=access.person(), reason=form.reason.data or "", now=now)
         said = gettext("The membership ends with the period that is paid; nothing more is charged.")
     return _told(membership, outcome, said)
+
+
+def _ended(membership: Membership) -> str:
+    """What ending it now does, asked before."""
+    if membership.extra_until is None:
+        return gettext("The membership is ended. Nothing was refunded by this.")
+    return gettext(
+        "The membership is ended, and the days that were given beyond it with it. Nothing was refunded by this."
+    )
 
 
 def _doubled(person: Person, reference: str) -> Membership:
