@@ -1,15 +1,18 @@
 """Donations: pledged before paid, settled once, held where staff must look, forgotten when nothing came of it."""
 
+import threading
+import time
 from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from membership import clock, vault
-from membership.db import db
+from membership.db import db, writing
 from membership.domain import donations, fundraisers, leaving, ledger, outbox, payments, people
 from membership.domain.donations import Donation, Interval, Review, Schedule, Standing, Status
 from membership.domain.payments import PaymentStatus
+from membership.domain.people import Given
 from membership.errors import Conflict, Invalid
 from membership.money import Money
 from tests import make
@@ -372,3 +375,43 @@ def test_why_somebody_leaves_is_sealed(fundraiser):
     made = pledged(fundraiser, interval=Interval.MONTH)
     donations.note_reason(made, "I lost my job")
     assert vault.open_sealed(made.sealed_reason) == {"reason": "I lost my job"}
+
+
+UNTIL_THE_OTHER_WAITS = 0.3
+
+
+@pytest.mark.parametrize(("other_status", "given"), [("canceled", Given.ONCE), ("active", Given.RUNNING)])
+def test_of_two_gifts_that_change_at_once_the_second_finds_what_the_first_became(
+    real_database, other_status, given
+):
+    """One ends; the other one ends as well, or begins just then."""
+    make.fundraiser()
+    gifts = [make.donation(interval=Interval.MONTH) for _ in range(2)]
+    ids = [one.id for one in gifts]
+    for one in gifts[: 2 if other_status == "canceled" else 1]:
+        make.payment(one)
+    db.session.commit()
+    is_told = threading.Event()
+
+    def one():
+        with writing():
+            change(ids[0], "canceled")
+            is_told.set()
+            time.sleep(UNTIL_THE_OTHER_WAITS)
+            db.session.commit()
+
+    def other():
+        is_told.wait(60)
+        with writing():
+            change(ids[1], other_status)
+            db.session.commit()
+
+    def change(donation_id, status):
+        gift = donations.lock_donation(donation_id)
+        if status == "active":
+            make.payment(gift)
+        standing(gift, subscription_id=f"sub_{donation_id}", status=status)
+
+    assert real_database.together(one, other) == [None, None]
+    db.session.expire_all()
+    assert people.find_by_email("ana@example.org").given is given

@@ -350,12 +350,16 @@ _RUNS = (
 
 
 def tell_given(donation: Donation, *, paid_as: str | None = None) -> None:
-    """Note on its giver whether a gift of theirs runs, or that one was given; and the Stripe customer that paid."""
+    """Note on its giver whether a gift of theirs runs, or that one was given; and the Stripe customer that paid.
+
+    The giver is locked first, so of two gifts that change at once the second finds what the first has become.
+    """
     if donation.person_id is None:
         return
+    giver = people.lock_person(donation.person_id)
     runs = core().scalar(_RUNS, {"person": donation.person_id}) is not None
     given = people.Given.RUNNING if runs else people.Given.ONCE
-    people.gave(donation.person_id, given, stripe_customer_id=paid_as)
+    people.gave(giver.id, given, stripe_customer_id=paid_as)
 
 
 def purge_stale(now: datetime | None = None) -> int:
