@@ -5,7 +5,7 @@ import time
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from membership import clock, vault
 from membership.db import db, writing
@@ -284,6 +284,29 @@ def test_a_second_charge_of_a_single_gift_is_set_apart(fundraiser):
     make.payment(made)
     assert make.payment(made).apart == "twice"
     assert mails("donation-receipt") == 2
+
+
+def test_what_is_late_or_rests_hides_no_other_gift_that_is_overdue(fundraiser):
+    now, charged = clock.now(), {"amount_minor": 500, "charged_minor": 500, "currency": "EUR"}
+
+    def row(number: int, schedule: Schedule, overdue: timedelta, **more: object) -> dict[str, object]:
+        names = dict.fromkeys(("reference", "attempt", "leave_token", "stripe_subscription_id"), f"{number}")
+        told = dict.fromkeys(("content", "country", "source"), "") | {"covers_fee": False, "shown": False}
+        told |= {"fundraiser_id": fundraiser.id, "interval": Interval.MONTH, "locale": "en", "pledged_at": now}
+        return {**names, **charged, **told, "schedule": schedule, "next_on": now - overdue, **more}
+
+    late = [row(number, Schedule.PAST_DUE, timedelta(days=20)) for number in range(600)]
+    month, ago = timedelta(days=30), timedelta(days=9)
+    others = [
+        row(1001, Schedule.PAUSED, ago, resumes_at=now + month),
+        row(1002, Schedule.PAUSED, ago, resumes_at=now - timedelta(days=2)),
+        row(1003, Schedule.PAUSED, ago, resumes_at=None),
+        row(1004, Schedule.RUNNING, ago, resumes_at=None),
+    ]
+    for rows in (late, others):
+        db.session.execute(insert(Donation), rows)
+    found = donations.overdue_subscriptions(now - timedelta(days=1))
+    assert (len(found), set(found[600:])) == (603, {"1002", "1003", "1004"})
 
 
 def test_names_cannot_be_guessed_from_the_rows_alone(fundraiser):

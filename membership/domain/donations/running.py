@@ -150,12 +150,17 @@ def announce(donation: Donation, *, to: str, name: str | None, settings: Setting
 
 
 def overdue_subscriptions(before: datetime) -> list[str]:
-    """Subscriptions whose next payment was due by then without anything having been heard."""
-    found = select(Donation.stripe_subscription_id).where(
-        Donation.schedule.in_(GOING),
-        Donation.next_on < before,
+    """Subscriptions whose next payment was due by then without anything having been heard.
+
+    One that rests is not due until its day has come; all others are, however many are late, as with memberships.
+    """
+    is_due = or_(
+        Donation.schedule != Schedule.PAUSED, Donation.resumes_at.is_(None), Donation.resumes_at < before
     )
-    return [one for one in db.session.scalars(found.order_by(Donation.next_on).limit(500)) if one]
+    found = select(Donation.stripe_subscription_id).where(
+        Donation.schedule.in_(GOING), Donation.next_on < before, is_due
+    )
+    return [one for one in db.session.scalars(found.order_by(Donation.next_on)) if one]
 
 
 def running_past_end(now: datetime) -> list[Donation]:
