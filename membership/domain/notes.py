@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
 from membership.db import Base, db, insert_once
-from membership.domain import audit
+from membership.domain import audit, people
 from membership.domain.people import Person
 from membership.errors import N_, Invalid
 
@@ -57,12 +57,13 @@ class Written:
 
 
 def write(person: Person, text: str, *, by: Person, now: datetime | None = None) -> Note:
-    """Keep a note about a person, sealed."""
+    """Keep a note about a person, sealed. Raises Conflict for one who has been erased."""
     text, now = text.strip(), now or clock.now()
     if not text:
         raise Invalid(N_("Please write something."), field="text")
     if len(text) > LONGEST:
         raise Invalid(N_("Please write at most %(most)s characters here."), field="text", most=LONGEST)
+    person = people.lock_unless_erased(person.id)
     note = Note(person_id=person.id, by_id=by.id, at=now, sealed_text=vault.seal({"text": text}))
     db.session.add(note)
     db.session.flush()
@@ -73,6 +74,7 @@ def write(person: Person, text: str, *, by: Person, now: datetime | None = None)
 def label(person: Person, text: str, *, by: Person, now: datetime | None = None) -> str:
     """Put a word on a person; the same one twice is once. Returns it as it is kept."""
     text = clean_label(text)
+    person = people.lock_unless_erased(person.id)
     if insert_once(Label, person_id=person.id, text=text):
         _audited(audit.Tag.PERSON_LABELLED, person, by, {"taken_off": False}, now)
     return text

@@ -3,8 +3,8 @@
 import pytest
 
 from membership import vault
-from membership.domain import notes
-from membership.errors import Invalid
+from membership.domain import notes, people
+from membership.errors import Conflict, Invalid
 from tests import make
 from tests.records import history_of
 
@@ -61,3 +61,11 @@ def test_a_label_is_put_on_once_and_taken_off(ana, tamar):
 def test_a_label_is_a_word_or_two_and_no_address(ana, tamar, text):
     with pytest.raises(Invalid):
         notes.label(ana, text, by=tamar)
+
+
+def test_nothing_is_written_about_somebody_who_has_been_erased_meanwhile(ana, tamar):
+    people.forget(people.person_of(ana.id))
+    for write in (notes.write, notes.label):
+        with pytest.raises(Conflict):
+            write(ana, "press", by=tamar)
+    assert (notes.notes_of(ana), notes.labels_of(ana), history_of("person", ana.reference)) == ([], [], [])
