@@ -262,6 +262,12 @@ def was_refused(key: str) -> bool:
     return call is not None and call.state is CallState.FAILED
 
 
+def was_declined(key: str) -> bool:
+    """Whether Stripe said no because a bank did."""
+    call = find_call(key)
+    return call is not None and call.state is CallState.FAILED and (call.error or "").startswith("402")
+
+
 def undone(operation: str, result_id: str) -> None:
     """What was made is not there any more: the call that made it may be made again, under the next key."""
     made = update(Call).where(Call.operation == operation, Call.result_id == result_id)

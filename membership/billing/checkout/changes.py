@@ -95,9 +95,11 @@ def adopt_card(membership: Membership, *, now: datetime | None = None) -> CardOu
     with writing():
         db.session.commit()
         membership = memberships.lock_membership(membership_id)
-        keys = note_card(membership, customer.method_id, now=now)
+        keys, late_invoice_id = note_card(membership, customer.method_id, now=now), membership.late_invoice_id
         outcomes = [asking.send(key, now) for key in keys]
         db.session.commit()
+    if Outcome.REFUSED in outcomes and Outcome.WAITING not in outcomes:
+        return _refused(keys, late_invoice_id)
     return _card_outcome(outcomes)
 
 
@@ -106,9 +108,20 @@ def _card_outcome(outcomes: list[Outcome]) -> CardOutcome:
         return CardOutcome.UNCHANGED
     if Outcome.WAITING in outcomes:
         return CardOutcome.WAITING
-    if Outcome.REFUSED in outcomes:
-        return CardOutcome.DECLINED
     return CardOutcome.PAID if len(outcomes) > 1 else CardOutcome.CHANGED
+
+
+def _refused(keys: list[str], late_invoice_id: str | None) -> CardOutcome:
+    """A bank said no; or what was late is paid already, on the page that the mail leads to; or it can be tried again."""
+    is_declined = any(calls.was_declined(key) for key in keys)
+    db.session.commit()
+    if is_declined:
+        return CardOutcome.DECLINED
+    try:
+        is_paid = account.here().quick.invoice(late_invoice_id or "").status == "paid"
+    except (StripeUnavailable, StripeRefused):
+        is_paid = False
+    return CardOutcome.PAID if is_paid else CardOutcome.WAITING
 
 
 def note_card(membership: Membership, method_id: str | None, *, now: datetime) -> list[str]:
