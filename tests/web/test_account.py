@@ -1,5 +1,6 @@
 """The account: what goes on in plain words, and everything a member may do with it, one press each."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -461,6 +462,13 @@ def test_the_language_of_our_mails(ana, stripe):
     assert ana.membership.locale == "ka"
     assert people.find_by_email(ana.email).locale == "ka"
     assert ana.presses("/account/language", language="xx").status_code == 422
+
+
+def test_a_language_is_set_in_the_order_in_which_all_lock_what_is_somebody_s(ana, app):
+    with counted(app) as said:
+        ana.presses("/account/language", language="ka")
+    changed = [re.match(r"UPDATE (donations|memberships|people)\b", statement) for statement in said]
+    assert [one[1] for one in changed if one] == ["donations", "memberships", "people"]
 
 
 def test_other_browsers_are_signed_out(ana, app, stranger):

@@ -76,8 +76,8 @@ def speak() -> ResponseReturnValue:
             return _language_page(422)
         chosen = str(form.language.data)
         person = mine.person()
+        donations.speak(person.id, chosen)  # gifts, memberships, person: in the order in which all lock them
         memberships.speak(person.id, chosen)
-        donations.speak(person.id, chosen)
         person.locale = chosen
         db.session.commit()
         mine.note("language")
