@@ -26,7 +26,7 @@ def held() -> None:
     for donation in waiting:
         amount = format_money(donation.charged, _settings().locales[0])
         card, said = donation.card_country or "?", donation.country or "?"
-        day = f"{donation.settled_at:%Y-%m-%d}" if donation.settled_at else "?"
+        day = clock.day(donation.settled_at) if donation.settled_at else "?"
         click.echo(
             f"{donation.reference}  {amount}  {donation.interval}  paid {day}  card {card}  declared {said}"
         )

@@ -42,7 +42,7 @@ def list_() -> None:
     for member in members:
         person = people.person_of(member.person_id)
         factor = "second factor set up" if member.enrolled_at else "no second factor yet"
-        click.echo(f"{member.role:<10} since {member.granted_at:%Y-%m-%d}  {factor}  {_named(person)}")
+        click.echo(f"{member.role:<10} since {clock.day(member.granted_at)}  {factor}  {_named(person)}")
     if not members:
         click.echo("Nobody has a role yet: flask staff add EMAIL --role admin")
 

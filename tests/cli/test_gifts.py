@@ -96,3 +96,10 @@ def test_the_running_gifts_of_a_country_stop_with_a_mail_each(app, donor, stripe
     (row,) = history_of("country", "AZ")
     assert row.details == {"running": 1, "stopped": 1}
     assert donations.running_from("AZ") == []
+
+
+@pytest.mark.settings(TIMEZONE="Asia/Tbilisi")
+def test_a_held_gift_is_listed_with_the_day_it_was_paid_on_at_the_newsroom(app, at):
+    at("2026-03-31 22:30")  # by UTC
+    gift = make.donation(settled=True, amount=make.EUR("1500"))
+    assert f"{gift.reference}  €1,500  once  paid 2026-04-01" in run(app, "held").output

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert
@@ -14,6 +14,7 @@ from membership.domain.memberships import Kind, Membership, MembershipStatus
 from membership.domain.payments.fetched import Standing as Fetched
 from membership.domain.payments.first import Status
 from tests import make
+from tests.records import history_of
 
 UNTIL_THE_OTHER_WAITS = 0.3
 
@@ -115,3 +116,17 @@ def test_two_that_end_at_once_do_not_wait_for_each_other(real_database, pair):
     assert real_database.together(holder, one) == [None, None]
     db.session.expire_all()
     assert [memberships.membership_of(one).status for one in pair] == [MembershipStatus.ENDED] * 2
+
+
+@pytest.mark.settings(TIMEZONE="Asia/Tbilisi")
+def test_the_log_has_the_days_of_the_newsroom(app):
+    """A membership given until the last moment of a day there ends on the day before by UTC."""
+    ana, tamar = make.person(), make.person("tamar@example.org")
+    told = {"by": tamar, "reason": "", "settings": make.settings()}
+    night = datetime(2026, 3, 31, 22, 30, tzinfo=UTC)  # the first of April in Tbilisi
+    now = night - timedelta(days=9)
+    given = memberships.grant(ana, make.plan(), kind=Kind.GIFT, until=night, now=now, **told)
+    memberships.extend(given, days=1, now=now, **told)
+    (granted,) = history_of("person", ana.reference)
+    (extended,) = history_of("membership", given.reference)
+    assert (granted.details["until"], extended.details["until"]) == ("2026-04-01", "2026-04-02")

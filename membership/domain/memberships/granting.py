@@ -57,7 +57,11 @@ def grant(
         subject_id=person.reference,
         by=by,
         reason=reason,
-        details={"membership": membership.reference, "kind": kind.value, "until": until.date().isoformat()},
+        details={
+            "membership": membership.reference,
+            "kind": kind.value,
+            "until": clock.day(until).isoformat(),
+        },
         now=now,
     )
     standing.tell(person.id)
@@ -114,7 +118,7 @@ def extend(
         subject_id=membership.reference,
         by=by,
         reason=reason,
-        details={"days": days, "until": membership.extra_until.date().isoformat()},
+        details={"days": days, "until": clock.day(membership.extra_until).isoformat()},
         now=now,
     )
     return membership
