@@ -13,7 +13,7 @@ from membership.db import db
 from membership.domain import outbox
 from membership.mail import letter, ways
 from membership.mail.contexts import CONTEXTS
-from tests.letters import GIVE, LEAVE, MAILS, NAME, TWENTY
+from tests.letters import GIVE, MAILS, NAME, TWENTY
 
 pytestmark = pytest.mark.usefixtures("app", "mailbox")
 
@@ -111,11 +111,11 @@ def test_an_end_says_why(reason, says):
     assert (GIVE in text) == (reason != "country")
 
 
-def test_a_failed_payment_says_whether_it_is_tried_again():
-    assert GIVE in rendered("gift-failed").text
-    again = rendered("gift-failed", tries_again=True, leave_url=LEAVE).text
-    assert GIVE not in again
-    assert LEAVE in again
+def test_a_gift_that_ended_for_its_payments_can_be_started_again_and_needs_no_stopping():
+    text = rendered("gift-failed").text
+    assert "We will not try again." in text
+    assert GIVE in text
+    assert "there is nothing to stop" in text
 
 
 def test_staff_are_told_without_names():

@@ -53,15 +53,13 @@ class GiftRenewsSoon(TypedDict):
 
 
 class GiftFailed(TypedDict):
-    """`gift-failed`: a payment did not go through; `tries_again` where Stripe will try once more."""
+    """`gift-failed`: a recurring gift has ended because its payments failed; it can be started again."""
 
     name: str | None
     amount: Amount
     interval: Interval
     give_url: str
     fundraiser_title: str
-    tries_again: NotRequired[bool]
-    leave_url: NotRequired[str | None]
 
 
 class GiftStopped(TypedDict):
