@@ -1,11 +1,22 @@
-"""Customers: made by the API or by a Checkout that keeps one; a deleted one leaves a stub."""
+"""Customers: made by the API or by a Checkout that keeps one; a deleted one leaves a stub. Their balance, by hand."""
 
-from membership.sandbox import shapes, subscriptions
+from membership.sandbox import currencies, customer_balance, shapes, subscriptions
 from membership.sandbox.account import Account
-from membership.sandbox.errors import missing_object
+from membership.sandbox.errors import invalid, missing_object
 from membership.sandbox.ids import new_id, random_text
-from membership.sandbox.listing import Page, listed, pages
-from membership.sandbox.parameters import EMAIL, ID, Bag, Choice, Items, Shape, Text, merge_metadata, takes
+from membership.sandbox.listing import Page, listed, matching, pages
+from membership.sandbox.parameters import (
+    EMAIL,
+    ID,
+    Bag,
+    Choice,
+    Items,
+    Shape,
+    Text,
+    Whole,
+    merge_metadata,
+    takes,
+)
 from membership.sandbox.store import Object, Where
 
 _ADDRESS = Shape(
@@ -122,3 +133,52 @@ def catalogue(account: Account, params: Object) -> Page:
 
 
 LIST = pages(email=Text(most=512))
+
+
+# --- the balance ---
+
+_MOST = 10**11
+BALANCE_CREATE = takes(
+    amount=Whole(required=True, least=-_MOST, most=_MOST),
+    currency=Text(required=True),
+    description=Text(most=350),
+    metadata=Bag(),
+)
+BALANCE_LIST = pages(invoice=ID)
+
+
+def move_balance(account: Account, params: Object, ident: str) -> Object:
+    """By hand: more than zero takes credit away, less gives some."""
+    customer, amount = living(account, ident), params["amount"]
+    currency = currencies.check_currency(params["currency"].lower(), "currency")
+    if customer["currency"] not in (None, currency):
+        raise invalid(
+            f"The pretend Stripe keeps one balance: this customer's is in {customer['currency']}.", "currency"
+        )
+    subscriptions.check_currency(account, customer, currency, "currency")
+    currencies.check_multiple(amount, currency, "amount")
+    said = merge_metadata({}, params.get("metadata", {}))
+    return customer_balance.move(
+        account,
+        customer,
+        amount,
+        currency,
+        "adjustment",
+        description=params.get("description"),
+        metadata=said,
+    )
+
+
+def retrieve_movement(account: Account, _params: Object, ident: str, movement: str) -> Object:
+    account.get("customer", ident, "customer")
+    found = account.get(customer_balance.KIND, movement)
+    if found["customer"] != ident:
+        raise missing_object(customer_balance.KIND, movement, "id")
+    return found
+
+
+def list_movements(account: Account, params: Object, ident: str) -> Page:
+    account.get("customer", ident, "customer")
+    wheres = [Where("customer", "=", ident), *matching(params, invoice="invoice")]
+    url = f"/v1/customers/{ident}/balance_transactions"
+    return listed(account, customer_balance.KIND, url, params, *wheres)

@@ -17,6 +17,7 @@ _MOST = 4
 # kind -> path inside the object -> kind of what stands there ("?": several kinds, found by the id)
 _IDS: dict[str, dict[str, str]] = {
     "customer": {"invoice_settings.default_payment_method": "payment_method"},
+    "customer_balance_transaction": {"customer": "customer", "invoice": "invoice"},
     "product": {"default_price": "price"},
     "price": {"product": "product"},
     "item": {"price.product": "product"},

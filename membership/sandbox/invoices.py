@@ -7,7 +7,7 @@ without any payment.
 
 import hmac
 
-from membership.sandbox import invoice_shape, payments
+from membership.sandbox import customer_balance, invoice_shape, payments
 from membership.sandbox.account import Account
 from membership.sandbox.clock import HOUR
 from membership.sandbox.ids import new_id, random_text
@@ -65,7 +65,8 @@ def apply_balance(account: Account, bill: Object) -> Object:
     balance = customer.get("balance", 0)
     due, left = invoice_shape.owed(bill["total"], balance, bill["currency"])
     if left != balance:
-        account.change(customer, "customer.updated", balance=left)
+        kind = "invoice_too_small" if left > 0 else "applied_to_invoice"
+        customer_balance.move(account, customer, left - balance, bill["currency"], kind, invoice=bill["id"])
     return {"amount_due": due, "starting_balance": balance, "ending_balance": left}
 
 
@@ -169,7 +170,9 @@ def _undo(account: Account, bill: Object) -> None:
     customer = account.get("customer", bill["customer"])
     used = bill["ending_balance"] - bill["starting_balance"]
     if used and not customer.get("deleted"):
-        account.change(customer, "customer.updated", balance=customer["balance"] - used)
+        customer_balance.move(
+            account, customer, -used, bill["currency"], "unapplied_from_invoice", invoice=bill["id"]
+        )
 
 
 def payment_of(account: Account, bill: Object) -> Object | None:

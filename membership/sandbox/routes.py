@@ -7,6 +7,7 @@ from typing import NamedTuple
 from membership.sandbox import (
     balance_calls,
     catalogue,
+    customer_balance,
     customers,
     disputes,
     endpoints,
@@ -73,6 +74,20 @@ ROUTES = (
         payment_calls.OF_CUSTOMER,
         payment_calls.methods_of_customer,
     ),
+    Route(
+        "POST",
+        "/v1/customers/<id>/balance_transactions",
+        customer_balance.KIND,
+        customers.BALANCE_CREATE,
+        customers.move_balance,
+    ),
+    _list(
+        "/v1/customers/<id>/balance_transactions",
+        customer_balance.KIND,
+        customers.BALANCE_LIST,
+        customers.list_movements,
+    ),
+    _read("/v1/customers/<id>/balance_transactions", customer_balance.KIND, customers.retrieve_movement),
     Route("POST", "/v1/products", "product", catalogue.PRODUCT_CREATE, catalogue.create_product),
     _list("/v1/products", "product", catalogue.PRODUCT_LIST, catalogue.list_products),
     _read("/v1/products", "product", catalogue.retrieve_product),

@@ -19,6 +19,7 @@ CLASSES = {
     "charge": stripe.Charge,
     "checkout.session": stripe.checkout.Session,
     "customer": stripe.Customer,
+    "customer_balance_transaction": stripe.CustomerBalanceTransaction,
     "dispute": stripe.Dispute,
     "event": stripe.Event,
     "invoice": stripe.Invoice,
@@ -144,6 +145,8 @@ def customers(bench):
     )
     bench.paid(customer=made.id)
     bench.v1.customers.update(made.id, {"name": "Anna", "metadata": {"a": ""}})
+    told = {"amount": -500, "currency": "eur", "description": "Sorry", "metadata": {"a": "b"}}
+    bench.v1.customers.balance_transactions.create(made.id, told)
     bench.member(customer=made.id)
     bench.v1.customers.delete(made.id)
 
@@ -199,6 +202,10 @@ def everything(bench):
     yield bench.raw("GET", "/v1/balance").json
     for charge in bench.raw("GET", "/v1/charges?limit=100").json["data"]:
         yield bench.raw("GET", f"/v1/payment_methods/{charge['payment_method']}").json
+    for customer in bench.raw("GET", "/v1/customers?limit=100").json["data"]:
+        moved = f"/v1/customers/{customer['id']}/balance_transactions"
+        for one in bench.raw("GET", moved).json["data"]:
+            yield bench.raw("GET", f"{moved}/{one['id']}").json
     for session in bench.raw("GET", "/v1/checkout/sessions?limit=100").json["data"]:
         yield from bench.raw("GET", f"/v1/checkout/sessions/{session['id']}/line_items").json["data"]
 
@@ -294,6 +301,8 @@ def _params_class(route):
         noun, verb = "session", "list_line_items"
     elif tail == "payment_methods" and "<id>" in route.path:
         noun, verb = "customer", "list_payment_methods"
+    elif "balance_transactions" in route.path and noun == "customer":
+        noun = "customer_balance_transaction"
     elif tail == "balance":
         noun = "balance"
     name = f"{noun}_{verb}"
