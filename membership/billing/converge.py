@@ -138,7 +138,7 @@ def _arrival(found: facts.ChargeFacts) -> Arrival:
         to=found.contact.email,
         name=found.contact.name,
         next_at=found.next_at,
-        covers_until=found.invoice.covers_until if found.invoice else None,
+        covers=found.invoice.covers if found.invoice else None,
         subscription_id=found.invoice.subscription_id if found.invoice else None,
     )
 
@@ -177,7 +177,7 @@ def _refund(found: facts.RefundFacts, settings: Settings, now: datetime) -> list
 def _invoice(found: facts.InvoiceFacts, settings: Settings, now: datetime) -> list[Key]:
     owner = memberships.lock_for(found.attempt, found.subscription_id)
     if owner is not None and found.status == "paid" and owner.started_at is not None:
-        memberships.covered(owner, until=found.covers_until, invoice_id=found.id)
+        memberships.covered(owner, found.covers, invoice_id=found.id)
     elif owner is not None and found.status == "void":
         memberships.no_longer_late(owner, found.id)
     elif owner is not None and found.status in UNPAID and found.attempts and not found.is_processing:

@@ -172,6 +172,25 @@ def test_old_payments_learn_how_often_they_were_for_where_that_is_known(database
     assert known == [(5500, "year"), (5500, None), (500, "month"), (700, None), (900, None)]
 
 
+def test_old_memberships_learn_when_the_newest_paid_period_began(database, databases):
+    url = databases.empty(database)
+    upgrade(url, "0005")
+    with app_at(url), db.engine.begin() as connection:
+        plan = write(connection, "plans", status="open")
+        held = {"kind": "paid", "status": "active", "asked": "settled", "paid_until": NOW + timedelta(90)}
+        paid, given = (write(connection, "memberships", plan_id=plan, **held) for _ in range(2))
+        for days, status, apart in ((0, "succeeded", None), (30, "succeeded", None), (60, "failed", None),
+                                    (61, "succeeded", "after-end")):  # fmt: skip
+            told_ = {"status": status, "apart": apart, "paid_at": NOW + timedelta(days), "currency": "EUR"}
+            write(connection, "payments", membership_id=paid, **told_)
+    upgrade(url, "0006")
+    with app_at(url), db.engine.connect() as connection:
+        since = sa.Table("memberships", sa.MetaData(), autoload_with=connection).columns
+        known = dict(connection.execute(sa.select(since.id, since.paid_from)).all())
+    assert known[paid].replace(tzinfo=UTC) == NOW + timedelta(30)
+    assert known[given] is None
+
+
 def test_versions_are_counted_in_one_line():
     versions = list(ScriptDirectory.from_config(alembic_config()).walk_revisions())
     assert [v.revision for v in reversed(versions)] == [f"{n:04d}" for n in range(1, len(versions) + 1)]

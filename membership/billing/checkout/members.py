@@ -22,8 +22,6 @@ from membership.domain.people import Person
 from membership.errors import N_, Conflict
 
 MOST_MONTHS = 3
-REPLACED = (MembershipStatus.PAST_DUE, MembershipStatus.ENDED)
-"""Where one stands that a newer membership takes the place of."""
 
 
 def leave(
@@ -167,16 +165,22 @@ def end_double(membership: Membership, *, by: Person | None = None, now: datetim
             return Outcome.AGREED
         other = memberships.find_other(membership)
         other = memberships.lock_membership(other.id) if other else None
-        if by is None and (other is None or other.status in REPLACED):
+        if by is None and (other is None or _is_replaced(other, membership)):
             return _replace(other, membership, now)
         return _give_back(membership, "double", audit.Tag.MEMBERSHIP_CANCELLED, now, who=by)
+
+
+def _is_replaced(other: Membership, second: Membership) -> bool:
+    """Whether the second takes the other one's place: that has ended, or still waits for what was due before."""
+    is_late = other.status is MembershipStatus.PAST_DUE
+    return not other.is_live or (is_late and memberships.gives_way(other, second))
 
 
 def _replace(other: Membership | None, membership: Membership, now: datetime) -> Outcome:
     """Nobody has two: the other one has ended, or waits for a payment that the new one has replaced, and ends."""
     memberships.keep(membership, by=None, now=now)
     if other is not None and other.is_live:
-        return _end_now(other, ended_by="member", now=now)
+        return _end_now(other, ended_by="replaced", now=now)
     db.session.commit()
     return Outcome.AGREED
 
@@ -269,7 +273,8 @@ def _begin(membership: Membership) -> Membership:
 
 
 def _is_paid_ahead(membership: Membership, now: datetime) -> bool:
-    return membership.paid_until is not None and membership.paid_until > now
+    is_late = membership.status is MembershipStatus.PAST_DUE
+    return not is_late and membership.paid_until is not None and membership.paid_until > now
 
 
 def _end(membership: Membership, now: datetime) -> Outcome:

@@ -20,6 +20,7 @@ from membership.billing.facts.shapes import (
     SessionFacts,
     SubscriptionFacts,
 )
+from membership.domain.payments import Period
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
@@ -158,9 +159,9 @@ def invoice(plain: Plain) -> InvoiceFacts:
     """An Invoice with its payments expanded."""
     details = (plain.get("parent") or {}).get("subscription_details") or {}
     lines = (plain.get("lines") or {}).get("data", [])
-    ends = [line["period"]["end"] for line in lines]
+    sold = _sold(lines)
+    price = ((sold.get("pricing") or {}).get("price_details") or {}) if sold else {}
     paid = [entry["payment"].get("payment_intent") for entry in (plain.get("payments") or {}).get("data", [])]
-    product_id, price_id = _sold(lines)
     return InvoiceFacts(
         id=plain["id"],
         status=plain["status"],
@@ -172,20 +173,18 @@ def invoice(plain: Plain) -> InvoiceFacts:
         remaining=plain.get("amount_remaining") or 0,
         currency=(plain.get("currency") or "").upper(),
         pay_url=plain.get("hosted_invoice_url"),
-        covers_until=moment(max(ends, default=None)),
+        covers=Period(at(sold["period"]["start"]), at(sold["period"]["end"])) if sold else None,
         contact=contact(plain.get("customer")),
         is_processing=any(one["status"] == "processing" for one in paid if isinstance(one, Mapping)),
-        product_id=product_id,
-        price_id=price_id,
+        product_id=id_of(price.get("product")),
+        price_id=id_of(price.get("price")),
     )
 
 
-def _sold(lines: list[Plain]) -> tuple[str | None, str | None]:
-    """Product and price of the line that costs something and reaches furthest: credit lines speak of what was before."""
-    costing = [line for line in lines if line["amount"] > 0]
-    last = max(costing, key=lambda line: int(line["period"]["end"]), default=None)
-    details = ((last or {}).get("pricing") or {}).get("price_details") or {}
-    return id_of(details.get("product")), id_of(details.get("price"))
+def _sold(lines: list[Plain]) -> Plain | None:
+    """The line that costs something, or is free, and reaches furthest: credit lines speak of what was before."""
+    charging = [line for line in lines if line["amount"] >= 0]
+    return max(charging, key=lambda line: (line["period"]["end"], line["amount"]), default=None)
 
 
 def subscription(plain: Plain) -> SubscriptionFacts:

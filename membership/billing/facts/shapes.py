@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from membership.domain.payments import Settlement
+from membership.domain.payments import Period, Settlement
 
 Plain = Mapping[str, Any]
 
@@ -107,13 +107,13 @@ class InvoiceFacts:
     currency: str = ""
     pay_url: str | None = None
     """Stripe's own page where it can be paid: a bearer link, mailed and never kept."""
-    covers_until: datetime | None = None
-    """The end of the last period among its lines."""
+    covers: Period | None = None
+    """The time that it sells, by its last line that costs something: credit lines speak of what was before."""
     is_processing: bool = False
     """Whether the bank has yet to answer (a debit)."""
     contact: Contact | None = None
     product_id: str | None = None
-    """What it sells, by its last line; `price_id` is the price of that line."""
+    """What it sells, by the same line; `price_id` is the price of that line."""
     price_id: str | None = None
 
 

@@ -95,8 +95,10 @@ class Membership(Base):
     """The name as typed, under the outbox key, until the first receipt is queued."""
     joined_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
+    paid_from: Mapped[datetime | None]
+    """When the newest period that was paid began; None where nothing is."""
     paid_until: Mapped[datetime | None]
-    """The end of the last period that was paid; of the period given, where nothing is."""
+    """The end of that period; of the period given, where nothing is paid."""
     extra_until: Mapped[datetime | None]
     """How long perks stay open in any case: staff extended it."""
     next_at: Mapped[datetime | None]
@@ -107,7 +109,7 @@ class Membership(Base):
     """What Stripe keeps for its member from a change to less: the next payments use it up."""
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None]
-    """member, withdrawn, failed, double, staff, over or unpaid."""
+    """member, withdrawn, failed, double, replaced, staff, over or unpaid."""
     sealed_reason: Mapped[bytes | None]
     withdrawable_until: Mapped[datetime | None]
     """The end of the last day on which its member may undo the joining."""
@@ -306,10 +308,11 @@ def purge_unpaid(now: datetime | None = None) -> int:
     )
     found = found.order_by(Membership.joined_at).limit(500).with_for_update(skip_locked=True)
     stale = list(db.session.scalars(found.execution_options(populate_existing=True)))
+    owners = [membership.person_id for membership in stale]
     for membership in stale:
-        person_id, membership.person_id = membership.person_id, None
+        membership.person_id = None
         membership.keepsake, membership.content = None, ""
         membership.status, membership.ended_by = MembershipStatus.ENDED, "unpaid"
-        db.session.flush()
-        people.forget_if_alone(person_id, now=now)
+    db.session.flush()
+    people.forget_alone(owners, now=now)
     return len(stale)

@@ -17,7 +17,7 @@ from membership.domain.memberships.joining import (
     move,
 )
 from membership.domain.memberships.opening import withdraw_until
-from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
+from membership.domain.payments import Payment, PaymentStatus, Period, Refund, Settlement
 from membership.domain.payments.arriving import OTHER_CURRENCY, Arrival
 from membership.domain.payments.first import Status
 
@@ -75,7 +75,7 @@ def _paid(
     typed = vault.unlock(membership.keepsake)["name"] if membership.keepsake else ""
     membership.keepsake = None
     is_recovered = arrival.invoice_id is not None and membership.late_invoice_id == arrival.invoice_id
-    covered(membership, until=arrival.covers_until, invoice_id=arrival.invoice_id)
+    covered(membership, arrival.covers, invoice_id=arrival.invoice_id)
     if is_recovered:
         membership.late_invoice_id = None
     is_first = membership.started_at is None
@@ -91,15 +91,23 @@ def _paid(
     )
 
 
-def covered(membership: Membership, *, until: datetime | None, invoice_id: str | None) -> None:
+def covered(membership: Membership, period: Period | None, *, invoice_id: str | None) -> None:
     """An invoice was paid: the period it pays for is covered, and it is late no more.
 
-    Which one was late is known until its charge is here, before or after the invoice: its receipt says that all is well.
+    What the newest one pays for counts, in whatever order they are seen: whoever changes from a year to a month has
+    paid for the month, and has credit for the rest of the year. Which one was late is known until its charge is here, before or after the invoice: its receipt says that all is well.
     """
-    if until is not None and (membership.paid_until is None or until > membership.paid_until):
-        membership.paid_until = until
+    known = _paid_for(membership)
+    if period is not None and (known is None or period > known):
+        membership.paid_from, membership.paid_until = period.start, period.end
     if membership.late_invoice_id == invoice_id:
         membership.late_attempts = 0
+
+
+def _paid_for(membership: Membership) -> Period | None:
+    if membership.paid_from is None or membership.paid_until is None:
+        return None
+    return Period(membership.paid_from, membership.paid_until)
 
 
 def _begin(membership: Membership, arrival: Arrival, settings: Settings, now: datetime) -> None:

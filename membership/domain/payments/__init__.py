@@ -10,6 +10,7 @@ arrives; `book` and `book_refund` write one entry per balance transaction, so no
 from membership.domain.payments.arriving import (
     Payment,
     PaymentStatus,
+    Period,
     Settlement,
     accept,
     arrive,
@@ -55,6 +56,7 @@ from membership.domain.payments.refunds import (
 __all__ = [
     "Payment",
     "PaymentStatus",
+    "Period",
     "Refund",
     "RefundStatus",
     "Settlement",

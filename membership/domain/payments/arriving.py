@@ -24,6 +24,14 @@ class PaymentStatus(StrEnum):
     FAILED = "failed"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Period:
+    """The time that something is paid for. The later one begins later, or at the same moment and lasts longer."""
+
+    start: datetime
+    end: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A charge. `to` and `name` come from its customer and are not kept."""
@@ -39,8 +47,8 @@ class Arrival:
     to: str | None
     name: str | None
     next_at: datetime | None = None
-    covers_until: datetime | None = None
-    """The end of the period that its invoice pays for."""
+    covers: Period | None = None
+    """The period that its invoice pays for."""
     subscription_id: str | None = None
     plan_id: int | None = None
     """The plan that its invoice sells, and how often it is paid for."""
