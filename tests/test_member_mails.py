@@ -74,14 +74,17 @@ def test_a_failed_payment_says_what_follows(which, more, says, silent):
 @pytest.mark.parametrize(
     ("reason", "says"),
     [("member", "You left"), ("withdrawn", "You have withdrawn"), ("failed", "could not be made"),
-     ("double", "second one"), ("over", "is over"), ("staff", "The membership below has ended")],
+     ("double", "second one"), ("replaced", "a newer one"), ("over", "is over"), ("staff", "The membership below has ended")],
 )  # fmt: skip
 def test_an_end_says_why_and_what_came_back(reason, says):
     text = rendered("membership-ended", reason=reason).text
     assert says in text
     assert "Given back: €20" in text
-    assert "Nothing more will be charged." in text
-    assert ("/join" in text) == (reason != "double")
+    has_another = reason in ("double", "replaced")
+    assert (
+        "Nothing more will be charged for it." if has_another else "Nothing more will be charged."
+    ) in text
+    assert ("/join" in text) != has_another
     assert "Given back" not in rendered("membership-ended", reason=reason, refunded=None).text
 
 
@@ -148,6 +151,9 @@ def test_the_owner_is_told_how_a_second_membership_ends():
         in text
     )
     assert "give back everything" in text
+    late = rendered("someone-joined-with-your-address", gives_way=True).text
+    assert "Decided on: 4 March 2026\n" in late
+    assert "The second one ends on" not in late
 
 
 def test_a_correction_is_told_to_the_old_address_with_the_way_to_stop_it():

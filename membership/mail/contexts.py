@@ -201,7 +201,7 @@ class MembershipEnded(TypedDict):
     name: str | None
     plan: str
     ended_on: str
-    reason: Literal["member", "withdrawn", "failed", "double", "staff", "over"]
+    reason: Literal["member", "withdrawn", "failed", "double", "replaced", "staff", "over"]
     join_url: str | None
     refunded: Amount | None
     waits: NotRequired[Amount | None]
@@ -241,12 +241,16 @@ class RefundNotice(TypedDict):
 
 
 class SomeoneJoined(TypedDict):
-    """`someone-joined-with-your-address`: to the owner. `plan` is the second one, `other_plan` the one that was there."""
+    """`someone-joined-with-your-address`: to the owner. `plan` is the second one, `other_plan` the one that was there.
+
+    `gives_way`: that one waits for a payment, and ends instead unless it comes in.
+    """
 
     plan: str
     other_plan: str
     keep_url: str
     cancelled_on: str
+    gives_way: NotRequired[bool]
 
 
 class WithdrawOne(TypedDict):

@@ -19,7 +19,7 @@ STATES = {
     MembershipStatus.PAUSED: "paused",
     MembershipStatus.ENDED: "ended",
 }
-AT_ONCE = ("withdrawn", "double", "failed")
+AT_ONCE = ("withdrawn", "double", "replaced", "failed")
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,19 @@ class Standing:
         if doubled_at is None or not self.membership.is_live:
             return None
         return doubled_at + memberships.KEPT_WITHIN
+
+    @cached_property
+    def gives_way(self) -> "Standing | None":
+        """The other one, where that ends instead of this second one unless its payment comes in."""
+        other = memberships.find_other(self.membership)
+        if other is None or not memberships.gives_way(other, self.membership):
+            return None
+        return Standing(other, self.now)
+
+    @property
+    def is_given_back(self) -> bool:
+        """Whether everything paid for it goes back."""
+        return memberships.is_given_back(self.membership)
 
 
 @dataclass(frozen=True, slots=True)

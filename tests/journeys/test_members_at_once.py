@@ -157,6 +157,6 @@ def test_a_worker_that_dies_while_one_membership_replaces_another_leaves_one(ana
     all_is_said(stripe)
     checkout.end_doubles()
     first, second = all_of_them()
-    assert (first.status, first.ended_by) == (MembershipStatus.ENDED, "member")
+    assert (first.status, first.ended_by) == (MembershipStatus.ENDED, "replaced")
     assert (second.status, second.doubled_at) == (MembershipStatus.ACTIVE, None)
     assert state(stripe)["subscriptions_live"] == 1

@@ -4,7 +4,7 @@ One noun: `joining` is the row and how it is asked for, `settling` what happens 
 goes on and ends, `opening` what it opens, `granting` what staff give, `standing` what the person is told to be.
 """
 
-from membership.domain.memberships.doubling import doubles, doubles_over, find_other, keep
+from membership.domain.memberships.doubling import doubles, doubles_over, find_other, gives_way, keep
 from membership.domain.memberships.granting import extend, grant
 from membership.domain.memberships.joining import (
     Join,
@@ -87,6 +87,7 @@ __all__ = [
     "follow",
     "get_membership",
     "given_over",
+    "gives_way",
     "grant",
     "is_given_back",
     "is_open",

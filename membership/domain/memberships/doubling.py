@@ -9,7 +9,13 @@ from membership.config import Settings
 from membership.db import db
 from membership.domain import audit, outbox
 from membership.domain.memberships import standing
-from membership.domain.memberships.joining import LIVE_STATUSES, Kind, Membership, lock_membership
+from membership.domain.memberships.joining import (
+    LIVE_STATUSES,
+    Kind,
+    Membership,
+    MembershipStatus,
+    lock_membership,
+)
 from membership.domain.people import Person
 from membership.errors import N_, Conflict
 
@@ -53,9 +59,23 @@ def notice(membership: Membership, *, to: str | None, settings: Settings, now: d
             "other_plan": standing.plan_name(other, other.locale),
             "keep_url": settings.link("/account", other.locale),
             "cancelled_on": standing.day(now + standing.KEPT_WITHIN, settings),
+            "gives_way": gives_way(other, membership),
         },
         now=now,
     )
+
+
+def gives_way(other: Membership, second: Membership) -> bool:
+    """Whether the other one ends instead of the second, unless its payment comes in: it was due when that one began.
+
+    What fails only afterwards does not: its owner was told that the second one ends.
+    """
+    is_due = (
+        other.paid_until is not None
+        and second.doubled_at is not None
+        and other.paid_until <= second.doubled_at
+    )
+    return is_due and other.status in (MembershipStatus.ACTIVE, MembershipStatus.PAST_DUE)
 
 
 def look_again(person_id: int | None, *, now: datetime) -> None:

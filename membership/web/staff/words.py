@@ -35,6 +35,7 @@ ENDED_BY = {
     "withdrawn": N_("withdrew"),
     "failed": N_("payments failed"),
     "double": N_("was a second one"),
+    "replaced": N_("a newer one took its place"),
     "staff": N_("ended by staff"),
     "over": N_("ran out"),
 }
