@@ -5,6 +5,7 @@ and never changes what we hold about them.
 """
 
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -171,9 +172,7 @@ def note_arriving(person: Person, *, by: audit.Actor, now: datetime | None = Non
         raise Conflict(N_("Mail to this address has not come back."))
     outbox.forget_bounce(person.email_key)
     person.bounced_at = None
-    audit.record(
-        audit.Tag.BOUNCE_LIFTED, subject_type="person", subject_id=person.reference, by=by, now=now
-    )
+    audit.record(audit.Tag.BOUNCE_LIFTED, subject_type="person", subject_id=person.reference, by=by, now=now)
 
 
 def was_gone(person_id: int | None, *, at: datetime) -> bool:
@@ -182,7 +181,16 @@ def was_gone(person_id: int | None, *, at: datetime) -> bool:
     return person is None or (person.erased_at is not None and person.erased_at < at)
 
 
-def forget_if_alone(person_id: int | None, *, now: datetime | None = None) -> None:
+def forget_alone(person_ids: Iterable[int | None], *, now: datetime | None = None) -> None:
+    """Erase those of these guests whom no row of any table needs any more; whoever has signed in stays.
+
+    They are locked in the order of their ids, so that two who forget many at once do not wait for each other.
+    """
+    for person_id in sorted({one for one in person_ids if one is not None}):
+        _forget_if_alone(person_id, now=now)
+
+
+def _forget_if_alone(person_id: int | None, *, now: datetime | None = None) -> None:
     """Erase a guest whom no row of any table needs any more; whoever has signed in stays."""
     person = db.session.get(Person, person_id, with_for_update=True, populate_existing=True)
     if person is not None and person.verified_at is None and not _is_needed(person.id):

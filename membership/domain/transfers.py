@@ -82,11 +82,13 @@ def purge_stale(now: datetime | None = None) -> int:
     """Forget who announced a transfer that was not matched in 90 days. Returns how many were purged."""
     before = (now or clock.now()) - KEEP_UNMATCHED
     found = select(Transfer).where(Transfer.announced_at < before, Transfer.person_id.is_not(None))
-    stale = list(db.session.scalars(found.order_by(Transfer.id).limit(500)))
+    found = found.order_by(Transfer.id).limit(500).with_for_update(skip_locked=True)
+    stale = list(db.session.scalars(found.execution_options(populate_existing=True)))
+    givers = [transfer.person_id for transfer in stale]
     for transfer in stale:
-        person_id, transfer.person_id = transfer.person_id, None
-        db.session.flush()
-        people.forget_if_alone(person_id, now=now)
+        transfer.person_id = None
+    db.session.flush()
+    people.forget_alone(givers, now=now)
     return len(stale)
 
 

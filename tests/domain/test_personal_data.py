@@ -3,11 +3,12 @@
 import json
 import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import LargeBinary, func, select
+from sqlalchemy import LargeBinary, event, func, select
 
 from membership import clock, vault
 from membership.db import Base, db, writing
@@ -23,6 +24,7 @@ from membership.domain import (
     plans,
     roles,
     signins,
+    transfers,
 )
 from membership.domain.donations import Interval, Schedule
 from membership.domain.memberships import Kind
@@ -204,6 +206,97 @@ def test_erasing_waits_for_whoever_follows_a_payment(real_database):
     assert real_database.together(follow, erase) == [None, None]
     db.session.expire_all()
     assert people.person_of(ids[0]).erased_at is not None
+
+
+A_YEAR = timedelta(days=365)
+
+
+def announced(email, now):
+    told = {"attempt": email, "name": "", "amount": EUR("20"), "locale": "en", "settings": make.settings()}
+    return transfers.announce(make.fundraiser(), email=email, now=now, **told)
+
+
+def joined(email, now):
+    plan = make.plan()
+    price = plans.prices_by_plan("EUR")[plan.id]["month"]
+    join = memberships.Join(email, plan, price, EUR("5"), email, "en")
+    return memberships.join(join, settings=make.settings(), now=now)
+
+
+def pledged(email, now):
+    made = make.donation(email=email)
+    made.pledged_at = now
+    return made
+
+
+@contextmanager
+def before_people_are_read(app, heard):
+    """`heard` is called with the id of everybody who is about to be read, and locked, by their row."""
+
+    def hear(_connection, _cursor, statement, parameters, *_rest):
+        if "FROM people" in statement and "WHERE people.id = " in statement:
+            heard(next(iter(parameters.values() if isinstance(parameters, dict) else parameters)))
+
+    engine = db._app_engines[app][None]
+    event.listen(engine, "before_cursor_execute", hear)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", hear)
+
+
+@pytest.mark.parametrize(
+    ("begin", "purge"),
+    [
+        (pledged, donations.purge_stale),
+        (joined, memberships.purge_unpaid),
+        (announced, transfers.purge_stale),
+    ],
+)
+def test_those_of_whom_nothing_came_are_forgotten_in_the_order_of_their_ids(app, at, begin, purge):
+    """Whoever is known longest came last: two that forget many at once would wait for each other."""
+    now = at("2027-03-01 12:00")
+    ids = [make.person(f"{name}@example.org").id for name in ("ana", "nino", "tamar")]
+    for days, name in enumerate(("tamar", "nino", "ana", "nino")):
+        begin(f"{name}@example.org", now - A_YEAR + timedelta(days=days))
+    db.session.commit()
+    asked = []
+    with before_people_are_read(app, asked.append):
+        assert purge() == len({"tamar", "nino", "ana"}) + (begin is pledged)
+    assert list(dict.fromkeys(asked)) == ids
+    assert all(people.person_of(one).erased_at == now for one in ids)
+
+
+def test_erasing_waits_for_whoever_forgets_a_transfer(real_database):
+    """Both lock the transfer first and its person last."""
+    now = clock.now()
+    transfer = announced("ana@example.org", now - A_YEAR)
+    ids = (transfer.person_id, make.person("tamar@example.org").id, transfer.id)
+    db.session.commit()
+    is_held = threading.Event()
+
+    def forget():
+        mine = threading.get_ident()
+
+        def wait(_person_id):
+            if threading.get_ident() == mine:
+                is_held.set()
+                time.sleep(0.3)  # until the other one waits as well
+
+        with before_people_are_read(real_database.app, wait), writing():
+            transfers.purge_stale(now)
+            db.session.commit()
+
+    def erase():
+        is_held.wait(60)
+        with writing():
+            personal_data.erase(people.person_of(ids[0]), by=people.person_of(ids[1]))
+            db.session.commit()
+
+    first, second = real_database.together(forget, erase)
+    assert (first, str(second)) == (None, "This person has been erased already.")
+    db.session.expire_all()
+    assert db.session.get_one(transfers.Transfer, ids[2]).person_id is None
 
 
 def test_nothing_is_written_about_somebody_who_was_erased_meanwhile(real_database):

@@ -371,9 +371,10 @@ def purge_stale(now: datetime | None = None) -> int:
     found = select(Donation).where(unpaid, Donation.pledged_at < before, Donation.person_id.is_not(None))
     found = found.order_by(Donation.pledged_at).limit(500).with_for_update(skip_locked=True)
     stale = list(db.session.scalars(found.execution_options(populate_existing=True)))
+    givers = [donation.person_id for donation in stale]
     for donation in stale:
-        person_id, donation.person_id = donation.person_id, None
+        donation.person_id = None
         donation.keepsake, donation.sealed_message, donation.content = None, None, ""
-        db.session.flush()
-        people.forget_if_alone(person_id, now=now)
+    db.session.flush()
+    people.forget_alone(givers, now=now)
     return len(stale)

@@ -147,8 +147,8 @@ def _refunds_open(person: Person) -> bool:
 
 
 def _lock(person: Person) -> None:
-    """Gifts and memberships before their person, as whoever follows a payment does."""
-    for table in (Donation, Membership):
+    """Gifts, memberships and transfers before their person, as whoever follows a payment or forgets many does."""
+    for table in (Donation, Membership, Transfer):
         theirs = select(table.id).where(table.person_id == person.id).order_by(table.id)
         db.session.execute(theirs.with_for_update()).all()
     db.session.refresh(person, with_for_update=True)
