@@ -9,7 +9,7 @@ import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, select, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -257,6 +257,11 @@ def waiting() -> list[Correction]:
     """The proposals that nobody has decided, oldest first."""
     found = select(Correction).where(Correction.status == CorrectionStatus.PROPOSED)
     return list(db.session.scalars(found.order_by(Correction.id)))
+
+
+def is_ripe(now: datetime) -> ColumnElement[bool]:
+    """Proposals that may be decided now."""
+    return (Correction.status == CorrectionStatus.PROPOSED) & (Correction.ripe_at <= now)
 
 
 def masked(correction: Correction) -> str:

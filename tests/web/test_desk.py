@@ -15,7 +15,7 @@ from membership import clock
 from membership.billing.calls import Call, CallState
 from membership.billing.inbox import StripeObject
 from membership.db import db
-from membership.domain import audit, memberships, notes, outbox, payments, people, plans, reports
+from membership.domain import audit, corrections, memberships, notes, outbox, payments, people, plans, reports
 from membership.domain.audit import Record, Tag
 from membership.domain.donations import Donation, Review
 from membership.domain.memberships import Kind, MembershipStatus
@@ -156,6 +156,8 @@ def test_every_figure_of_the_desk_leads_to_the_people_it_counts(client):
     member("second@example.org", ended_by="double")
     member("back@example.org", ended_by="member")
     member("back@example.org")
+    member("lari@example.org", currency="GEL", amount_minor=700)
+    member("dollars@example.org", currency="USD")
     signed_in.as_staff(client, "viewer")
     client.get("/staff/")
     found = [
@@ -163,13 +165,14 @@ def test_every_figure_of_the_desk_leads_to_the_people_it_counts(client):
         for one in client.page.find(".//dl[@class='figures']")
     ]
     assert [(name, said) for name, said, _ in found] == [
-        ("members now", "5"), ("a month, recurring", "€20"), ("joined in 30 days", "1"), ("left in 30 days", "1"),
+        ("members now", "7"), ("a month, recurring", "€20"), ("a month, recurring", "₾7"), ("a month, recurring", "$5"),
+        ("joined in 30 days", "1"), ("left in 30 days", "1"),
     ]  # fmt: skip
     shown = []
     for _, _, path in found:
         client.get(path)
         shown.append(len(names(client)))
-    assert shown == [5, 3, 1, 1]
+    assert shown == [7, 5, 5, 5, 1, 1]
 
 
 @pytest.mark.settings(STRIPE_API_BASE="", STRIPE_SECRET_KEY="sk_test_1")
@@ -194,10 +197,37 @@ def test_lost_members_are_all_listed_until_somebody_notes_something(client):
     notes.write(lost[2], "Wrote to them.", by=support, now=clock.now())
     db.session.commit()
     client.get("/staff/")
-    assert "3 memberships ended in the last two weeks" in text(client)
+    assert "3 members were lost in the last two weeks" in text(client)
     (way,) = [a.get("href") for a in client.page.iter("a") if a.get("class") == "do"]
     client.get(way)
     assert names(client) == [reports.code_of(one.id) for one in (lost[4], lost[3], lost[1])]
+
+
+def test_each_matter_of_members_counts_the_people_of_its_list(client):
+    now, settings = clock.now(), make.settings()
+    support, ids = signed_in.as_staff(client, "support"), {}
+    is_now = {"double": {"doubled_at": now}, "late": {"status": MembershipStatus.PAST_DUE, "paid_until": now}}
+    for kind, more in is_now.items():
+        ids[kind] = [member(f"{kind}{n}@example.org", **more).id for n in range(4)]
+        member(f"{kind}1@example.org")  # has another one, all is well with it
+        member(f"{kind}2@example.org", **more)  # has two
+    moving = [make.person(f"address{n}@example.org") for n in range(5)]
+    for days, one in zip((8, 8, 8, 8, 6), moving, strict=True):
+        told = {"old_email": "x@example.org", "settings": settings, "now": now - timedelta(days=days)}
+        corrections.propose(one, f"new{one.id}@example.org", by=people.person_of(support.id), **told)
+    ids["address"] = [one.id for one in moving[:4]]
+    db.session.commit()
+    client.get("/staff/")
+    assert (
+        re.findall(r"(\w+) (?:people|members\W*|proposed addresses) (?:pay|payments|have)", text(client))
+        == ["4"] * 3
+    )
+    ways = [a.get("href") for a in client.page.iter("a") if a.get("class") == "do"]
+    shown = []
+    for way in ways:
+        client.get(way)
+        shown.append(names(client))
+    assert shown == [[reports.code_of(one) for one in reversed(of)] for of in ids.values()]
 
 
 def test_what_only_an_administrator_can_mend_stands_at_their_desk(client):

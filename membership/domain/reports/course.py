@@ -1,4 +1,4 @@
-"""What becomes of memberships: those that renew, and who was a member and is none any more.
+"""What becomes of memberships: those that renew, are late or too many, and who was a member and is none any more.
 
 Each is said once, for the figures of the desk and for the list of people behind them.
 """
@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, TextClause, exists, select, text
 
+from membership.domain import memberships
 from membership.domain.memberships import Membership, MembershipStatus
 from membership.domain.memberships.joining import LIVE
 from membership.domain.notes import Note
@@ -26,6 +27,21 @@ def renewing() -> list[Condition]:
     m = Membership
     will = (m.amount_minor.is_not(None), m.ends_at.is_(None), m.status != MembershipStatus.PAUSED)
     return [text(str(LIVE)), *will]  # in the words of the index
+
+
+def late() -> list[Condition]:
+    """Memberships whose payment fails."""
+    return [Membership.status == MembershipStatus.PAST_DUE]
+
+
+def doubled() -> list[Condition]:
+    """Second memberships that nobody has kept or ended yet."""
+    return [Membership.doubled_at.is_not(None), Membership.status != MembershipStatus.ENDED]
+
+
+def credited(before: datetime) -> list[Condition]:
+    """Memberships that ended by then, and whose credit is at Stripe still."""
+    return list(memberships.is_left_over(before))
 
 
 def left(since: datetime) -> list[Condition]:

@@ -14,9 +14,10 @@ from sqlalchemy.engine import Row
 
 from membership import clock
 from membership.db import db
-from membership.domain.corrections import Correction, CorrectionStatus
+from membership.domain import corrections, memberships
+from membership.domain.corrections import Correction
 from membership.domain.donations import Donation, Review
-from membership.domain.memberships import Membership, MembershipStatus
+from membership.domain.memberships import Membership
 from membership.domain.outbox import Email
 from membership.domain.payments import Payment, Refund, listing
 from membership.domain.payments.refunds import COUNTED
@@ -45,16 +46,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """One kind of trouble. `count` goes as far as `MOST`; `first` are the first few."""
+    """One kind of trouble. `count` goes as far as `MOST` rows; `first` are the first few."""
 
     kind: str
     count: int
     first: list[Line]
-
-    @property
-    def is_more(self) -> bool:
-        """Whether there may be more than was counted."""
-        return self.count >= MOST
+    is_more: bool
+    """Whether there may be more than was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,8 @@ class Question:
     ability: Ability
     rows: Callable[[datetime], Asked]
     """person, minor, currency, moment, word."""
+    is_of_people: bool = False
+    """Whether it leads to a list of people: somebody with two rows is one, and the first row is shown."""
 
 
 def matters(abilities: frozenset[Ability], *, now: datetime) -> list[Matter]:
@@ -73,10 +73,16 @@ def matters(abilities: frozenset[Ability], *, now: datetime) -> list[Matter]:
     for question in QUESTIONS:
         if question.ability in abilities:
             rows = db.session.execute(question.rows(now).limit(MOST)).all()
+            is_more = len(rows) >= MOST
+            if question.is_of_people:
+                rows = list({row[0]: row for row in reversed(rows)}.values())[::-1]
             if rows:
-                found.append((question.kind, len(rows), rows[:FIRST]))
-    people = named(row[0] for _, _, rows in found for row in rows)
-    return [Matter(kind, count, [_line(people, row) for row in rows]) for kind, count, rows in found]
+                found.append((question.kind, rows, is_more))
+    people = named(row[0] for _, rows, _ in found for row in rows[:FIRST])
+    return [
+        Matter(kind, len(rows), [_line(people, row) for row in rows[:FIRST]], is_more)
+        for kind, rows, is_more in found
+    ]
 
 
 def _line(people: dict[int, Named], row: Row[*tuple[Any, ...]]) -> Line:
@@ -121,13 +127,19 @@ def _apart(_now: datetime) -> Asked:
 def _doubled(_now: datetime) -> Asked:
     m = Membership
     asked = select(m.person_id, m.amount_minor, m.currency, m.doubled_at, m.reference)
-    return asked.where(m.doubled_at.is_not(None), m.status != MembershipStatus.ENDED).order_by(m.doubled_at)
+    return asked.where(*course.doubled()).order_by(m.doubled_at)
 
 
 def _late(_now: datetime) -> Asked:
     m = Membership
     asked = select(m.person_id, m.amount_minor, m.currency, m.paid_until, m.reference)
-    return asked.where(m.status == MembershipStatus.PAST_DUE).order_by(m.paid_until)
+    return asked.where(*course.late()).order_by(m.paid_until)
+
+
+def _credited(now: datetime) -> Asked:
+    m = Membership
+    asked = select(m.person_id, m.credit_minor, m.currency, m.ended_at, m.reference)
+    return asked.where(*course.credited(now - memberships.GOES_WITHIN)).order_by(m.id)
 
 
 def _failed(now: datetime) -> Asked:
@@ -140,7 +152,7 @@ def _failed(now: datetime) -> Asked:
 def _ripe(now: datetime) -> Asked:
     c = Correction
     asked = select(c.person_id, null(), null(), c.ripe_at, c.reference)
-    return asked.where(c.status == CorrectionStatus.PROPOSED, c.ripe_at <= now).order_by(c.ripe_at)
+    return asked.where(corrections.is_ripe(now)).order_by(c.ripe_at)
 
 
 def _bounced(_now: datetime) -> Asked:
@@ -177,10 +189,11 @@ QUESTIONS = (
     Question("held", Ability.REVIEW, _held),
     Question("refund", Ability.REFUND, _proposed),
     Question("unreturned", Ability.REFUND, _unreturned),
+    Question("credit", Ability.REFUND, _credited, is_of_people=True),
     Question("apart", Ability.REFUND, _apart),
-    Question("double", Ability.GRANT, _doubled),
-    Question("late", Ability.GRANT, _late),
-    Question("failed", Ability.GRANT, _failed),
+    Question("double", Ability.GRANT, _doubled, is_of_people=True),
+    Question("late", Ability.GRANT, _late, is_of_people=True),
+    Question("failed", Ability.GRANT, _failed, is_of_people=True),
     Question("address", Ability.WRITE, _ripe),
     Question("bounced", Ability.WRITE, _bounced),
     Question("mail", Ability.EVENTS, _dead_mails),

@@ -14,6 +14,8 @@ from sqlalchemy import ColumnElement, func, select, union_all
 from sqlalchemy.engine import Row
 
 from membership.db import db
+from membership.domain import corrections
+from membership.domain.corrections import Correction
 from membership.domain.people import Given, Person, Standing
 from membership.domain.reports import course, paging
 from membership.domain.reports.beside import Beside, beside
@@ -28,7 +30,8 @@ BATCH = 500
 class Filter:
     """Whom a list is about; what is left out does not matter. Joined: from the first moment, before the second one.
 
-    Whose membership renews; who has left since then; whom failing payments have cost us since then: see `course`.
+    Whose membership renews, is late, is a second one; who has left since then; whom failing payments have cost us since
+    then; whose credit is left of what had ended by then: see `course`. Whose correction of the address was ripe by then.
     """
 
     standings: tuple[Standing, ...] = ()
@@ -39,9 +42,13 @@ class Filter:
     given: Given | None = None
     locale: str | None = None
     bounced: bool = False
+    ripe_by: datetime | None = None
     renews: bool = False
+    late: bool = False
+    doubled: bool = False
     left_since: datetime | None = None
     lost_since: datetime | None = None
+    credited_by: datetime | None = None
 
     @property
     def by_joining(self) -> bool:
@@ -134,16 +141,24 @@ def _conditions(asked: Filter) -> list[ColumnElement[bool]]:
         told.append(Person.locale == asked.locale)
     if asked.bounced:
         told.append(Person.bounced_at.is_not(None))
+    if asked.ripe_by is not None:
+        told.append(Person.id.in_(select(Correction.person_id).where(corrections.is_ripe(asked.ripe_by))))
     return told + [course.people_of(which) for which in _courses(asked)]
 
 
 def _courses(asked: Filter) -> Iterator[list[course.Condition]]:
     if asked.renews:
         yield course.renewing()
+    if asked.late:
+        yield course.late()
+    if asked.doubled:
+        yield course.doubled()
     if asked.left_since is not None:
         yield course.left(asked.left_since)
     if asked.lost_since is not None:
         yield course.lost(asked.lost_since)
+    if asked.credited_by is not None:
+        yield course.credited(asked.credited_by)
 
 
 def _page(asked: Filter, place: Place, size: int) -> Asked:

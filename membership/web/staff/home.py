@@ -14,7 +14,7 @@ from membership.domain.reports import course
 from membership.domain.reports.desk import Line, Matter
 from membership.domain.roles import ABILITIES, Ability
 from membership.web import sheets, view
-from membership.web.staff import access, bp, frame, people
+from membership.web.staff import access, bp, people
 from membership.web.staff.access import allowed
 
 FIRST = 3
@@ -66,32 +66,36 @@ def _stuck() -> list[Matter]:
             for one in (*events.stale_calls(), *events.open_calls())
         ],
     }
-    return [Matter(kind, len(lines), lines[:FIRST]) for kind, lines in found.items() if lines]
+    return [
+        Matter(kind, len(lines), lines[:FIRST], is_more=len(lines) >= reports.desk.MOST)
+        for kind, lines in found.items()
+        if lines
+    ]
 
 
 LISTS: dict[str, tuple[str, dict[str, Any]]] = {
     "held": ("staff.review", {}),
     "refund": ("staff.refunds", {}),
     "unreturned": ("staff.refunds", {}),
+    "credit": ("staff.people", {"course": "credit"}),
     "apart": ("staff.payments", {"state": "apart"}),
+    "double": ("staff.people", {"course": "double"}),
+    "late": ("staff.people", {"course": "late"}),
     "failed": ("staff.people", {"course": "lost"}),
-    "late": ("staff.people", {"status": "past_due"}),
+    "address": ("staff.people", {"mail": "address"}),
     "bounced": ("staff.people", {"mail": "bounced"}),
     "codes": ("staff.setup", {}),
     "mail": ("staff.events", {}),
     "object": ("staff.events", {}),
     "call": ("staff.events", {}),
 }
-"""Matters that have a page of their own."""
+"""Where each matter is listed."""
 
 
 def _way(matter: Matter) -> tuple[str, str]:
-    """Where something is done about it: an address, and what its button says. The address may be empty."""
-    if matter.kind in LISTS:
-        endpoint, asked = LISTS[matter.kind]
-        return url_for(endpoint, **asked), _button(endpoint)
-    first = matter.first[0].who
-    return (frame.path_of(first.reference) if first else ""), gettext("Open the first")
+    """Where something is done about it: an address, and what its button says."""
+    endpoint, asked = LISTS[matter.kind]
+    return url_for(endpoint, **asked), _button(endpoint)
 
 
 def _button(endpoint: str) -> str:

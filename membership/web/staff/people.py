@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, request
 
 from membership import clock
-from membership.domain import reports
+from membership.domain import memberships, reports
 from membership.domain.people import Given, Standing
 from membership.domain.reports import Page, Place, course
 from membership.domain.reports.people import Filter
@@ -31,8 +31,15 @@ STATUSES: dict[str, tuple[Standing, ...]] = {
 GIVEN = {"regularly": Given.RUNNING, "once": Given.ONCE, "nothing": Given.NOTHING}
 COURSES: dict[str, Callable[[datetime], Mapping[str, Any]]] = {
     "renews": lambda _now: {"renews": True},
+    "late": lambda _now: {"late": True},
+    "double": lambda _now: {"doubled": True},
     "left": lambda now: {"left_since": now - course.MONTH},
     "lost": lambda now: {"lost_since": now - course.LATELY},
+    "credit": lambda now: {"credited_by": now - memberships.GOES_WITHIN},
+}
+MAILS: dict[str, Callable[[datetime], Mapping[str, Any]]] = {
+    "bounced": lambda _now: {"bounced": True},
+    "address": lambda now: {"ripe_by": now},
 }
 PAGE = "staff/people.html"
 
@@ -59,7 +66,7 @@ def read(args: Mapping[str, str], plans: list[Offered]) -> Asked:
         "given": args.get("given", "") if args.get("given") in GIVEN else "",
         "lang": args.get("lang", "") if args.get("lang") in locales.known() else "",
         "course": args.get("course", "") if args.get("course") in COURSES else "",
-        "mail": "bounced" if args.get("mail") == "bounced" else "",
+        "mail": args.get("mail", "") if args.get("mail") in MAILS else "",
     }
     asked = Filter(
         standings=STATUSES.get(told["status"], ()),
@@ -69,8 +76,8 @@ def read(args: Mapping[str, str], plans: list[Offered]) -> Asked:
         joined_before=datetime.combine(until + timedelta(days=1), time(), zone) if until else None,
         given=GIVEN.get(told["given"]),
         locale=told["lang"] or None,
-        bounced=bool(told["mail"]),
         **(COURSES[told["course"]](clock.now()) if told["course"] else {}),
+        **(MAILS[told["mail"]](clock.now()) if told["mail"] else {}),
     )
     return Asked({name: value for name, value in told.items() if value}, asked)
 
