@@ -57,11 +57,7 @@ def grant(
         subject_id=person.reference,
         by=by,
         reason=reason,
-        details={
-            "membership": membership.reference,
-            "kind": kind.value,
-            "until": clock.day(until).isoformat(),
-        },
+        details={"membership": membership.reference, "kind": kind.value, "until": str(clock.day(until))},
         now=now,
     )
     standing.tell(person.id)
