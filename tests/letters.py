@@ -82,6 +82,9 @@ MAILS = {
     "someone-joined-with-your-address": {
         "plan": "Patron", "other_plan": "Reader & friend", "keep_url": HERE + "/account", "cancelled_on": "2026-03-04",
     },
+    "membership-kept": {key: MEMBER[key] for key in ("plan", "amount", "interval", "leave_url")} | {
+        "next_on": "2026-04-01", "withdraw_url": HERE + "/withdraw?m=1", "withdraw_until": "2026-03-15",
+    },
     "withdraw-link": {
         "links": [{"url": HERE + "/withdraw?m=1", "plan": "Reader & friend", "amount": TWENTY,
                    "joined_on": "2026-03-01", "until": "2026-03-15"}],

@@ -253,6 +253,18 @@ class SomeoneJoined(TypedDict):
     gives_way: NotRequired[bool]
 
 
+class MembershipKept(TypedDict):
+    """`membership-kept`: a second membership stays after all, because the other one has ended or is going to."""
+
+    plan: str
+    amount: Amount | None
+    interval: Interval | None
+    next_on: str | None
+    withdraw_url: str | None
+    withdraw_until: str | None
+    leave_url: str
+
+
 class WithdrawOne(TypedDict):
     """One membership that can still be withdrawn from, and the address that does."""
 
@@ -304,6 +316,7 @@ CONTEXTS: dict[str, type] = {
     "membership-renews-soon": MembershipRenewsSoon,
     "refund-notice": RefundNotice,
     "someone-joined-with-your-address": SomeoneJoined,
+    "membership-kept": MembershipKept,
     "withdraw-link": WithdrawLink,
     "email-correction": EmailCorrection,
     "email-corrected": EmailCorrected,

@@ -134,6 +134,12 @@ class Standing:
             return None
         return Standing(other, self.now)
 
+    @cached_property
+    def second(self) -> "Standing | None":
+        """A second one that waits to be kept, and stays once this one goes."""
+        found = memberships.find_second(self.membership)
+        return Standing(found, self.now) if found is not None else None
+
     @property
     def is_given_back(self) -> bool:
         """Whether everything paid for it goes back."""

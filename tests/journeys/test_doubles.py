@@ -1,17 +1,19 @@
 """A second membership of one address: what its owner is told is what happens, whichever of the two goes."""
 
+from datetime import timedelta
+
 import pytest
 
 from membership import clock
 from membership.billing import checkout
-from membership.billing.checkout import CardOutcome
+from membership.billing.checkout import CardOutcome, Outcome
 from membership.db import db
 from membership.domain import people
 from membership.domain.memberships import MembershipStatus
 from tests import make
-from tests.journeys.donor import settle, state
+from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
-from tests.journeys.member import Member
+from tests.journeys.member import Member, links
 from tests.signed_in import as_member
 
 ACTIVE, ENDED = MembershipStatus.ACTIVE, MembershipStatus.ENDED
@@ -67,6 +69,7 @@ def mails(mailbox, subject) -> list[str]:
 
 
 NEWS = "A second membership with your e-mail address"
+STAYS = "Your second membership stays"
 GONE = "Your membership has ended"
 
 
@@ -102,3 +105,51 @@ def test_one_that_fails_only_afterwards_does_not_give_way(ana, stripe, mailbox):
     ana.card_fails_from_now_on()
     third_day(stripe)
     assert how_they_stand() == [(MembershipStatus.PAST_DUE, None), (ENDED, "double")]
+
+
+@pytest.mark.parametrize("way", ["leave", "withdraw"])
+def test_whoever_goes_while_a_second_one_waits_reads_that_it_stays(ana, stripe, mailbox, reads, way):
+    first = ana.joins()
+    second = Joiner(stripe).joins(plan="patron")
+    says = "You have a second membership, Patron, that nobody has kept yet."
+    for path in (f"/account/{way}?membership={first.reference}", f"/{way}/{first.leave_token}"):
+        assert says in reads(path)
+    for path in (f"/account/{way}?membership={second.reference}", f"/{way}/{second.leave_token}"):
+        assert "You have a second membership" not in reads(path)
+    assert getattr(checkout, way)(first) is Outcome.AGREED
+    settle(stripe)
+    (told,) = mails(mailbox, STAYS)
+    assert "Membership: Patron Amount: €15 How often: every month Next payment:" in told
+    assert {f"/withdraw/{second.leave_token}", f"/leave/{second.leave_token}"} <= {
+        *links(mailbox[-2:], "withdraw"), *links(mailbox[-2:], "leave"),
+    }  # fmt: skip
+    third_day(stripe)
+    assert how_they_stand()[1] == (ACTIVE, None)
+    assert len(mails(mailbox, STAYS)) == 1
+
+
+def test_whoever_leaves_both_gets_the_second_one_back(ana, stripe, mailbox):
+    first = ana.joins()
+    second = Joiner(stripe).joins(plan="patron")
+    for one in (second, first):
+        checkout.leave(one)
+        settle(stripe)
+    third_day(stripe)
+    assert (all_of_them()[1].status, all_of_them()[1].ended_by) == (ENDED, "double")
+    assert state(stripe)["refunded"] == 1500
+    assert mails(mailbox, STAYS) == []
+
+
+def test_what_no_event_told_of_is_told_on_the_third_day(ana, stripe, mailbox):
+    first = ana.joins()
+    second = Joiner(stripe).joins(plan="patron")
+    stripe.advance(days=3)
+    settle(stripe)
+    control(stripe, "webhooks", modes=["drop"])
+    checkout.leave(first)
+    assert checkout.end_doubles() == 1
+    settle(stripe)
+    assert len(mails(mailbox, STAYS)) == 1
+    assert (all_of_them()[1].status, all_of_them()[1].doubled_at) == (ACTIVE, None)
+    assert state(stripe)["refunded"] == 0
+    assert second.paid_until > first.started_at + timedelta(days=20)

@@ -145,7 +145,7 @@ def test_a_leave_is_not_forgotten_for_what_was_read_before_it(ana, stripe):
     assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "member")
 
 
-@pytest.mark.parametrize("commits", [3, 4])
+@pytest.mark.parametrize("commits", [4, 5])
 def test_a_worker_that_dies_while_one_membership_replaces_another_leaves_one(ana, stripe, commits):
     ana.joins()
     ana.card_fails_from_now_on()

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from membership import clock
-from membership.billing import account, calls, turns
+from membership.billing import account, calls, contacts, turns
 from membership.billing.checkout import asking
 from membership.billing.checkout.asking import Outcome
+from membership.billing.facts import Contact
 from membership.db import db, writing
 from membership.domain import audit, memberships, payments
 from membership.domain.donations import Donation
@@ -158,31 +159,33 @@ def end_double(membership: Membership, *, by: Person | None = None, now: datetim
     person.
     """
     now = now or clock.now()
+    contact = _contact_of(membership) if by is None else None
     with writing():
         membership = _begin(membership)
+        other = memberships.find_other(membership)
+        other = memberships.lock_membership(other.id) if other else None
+        if by is None:
+            here, to = account.here().settings, contact.email if contact else None
+            memberships.look_again(membership.person_id, to=to, settings=here, now=now)
         if membership.doubled_at is None:
             db.session.commit()
             return Outcome.AGREED
-        other = memberships.find_other(membership)
-        other = memberships.lock_membership(other.id) if other else None
-        if by is None and (other is None or _is_replaced(other, membership)):
-            return _replace(other, membership, now)
+        if by is None and other is not None and _is_replaced(other, membership):
+            memberships.keep(membership, by=None, now=now)
+            return _end_now(other, ended_by="replaced", now=now)
         return _give_back(membership, "double", audit.Tag.MEMBERSHIP_CANCELLED, now, who=by)
 
 
-def _is_replaced(other: Membership, second: Membership) -> bool:
-    """Whether the second takes the other one's place: that has ended, or still waits for what was due before."""
-    is_late = other.status is MembershipStatus.PAST_DUE
-    return not other.is_live or (is_late and memberships.gives_way(other, second))
-
-
-def _replace(other: Membership | None, membership: Membership, now: datetime) -> Outcome:
-    """Nobody has two: the other one has ended, or waits for a payment that the new one has replaced, and ends."""
-    memberships.keep(membership, by=None, now=now)
-    if other is not None and other.is_live:
-        return _end_now(other, ended_by="replaced", now=now)
+def _contact_of(membership: Membership) -> Contact | None:
+    """Whom to tell, asked before anything is locked."""
+    customer_id = membership.stripe_customer_id
     db.session.commit()
-    return Outcome.AGREED
+    return contacts.at_stripe(customer_id)
+
+
+def _is_replaced(other: Membership, second: Membership) -> bool:
+    """Whether the second takes the other one's place, which still waits for what was due before."""
+    return other.status is MembershipStatus.PAST_DUE and memberships.gives_way(other, second)
 
 
 def end_doubles(now: datetime | None = None) -> int:

@@ -4,7 +4,15 @@ One noun: `joining` is the row and how it is asked for, `settling` what happens 
 goes on and ends, `opening` what it opens, `granting` what staff give, `standing` what the person is told to be.
 """
 
-from membership.domain.memberships.doubling import doubles, doubles_over, find_other, gives_way, keep
+from membership.domain.memberships.doubling import (
+    doubles,
+    doubles_over,
+    find_other,
+    find_second,
+    gives_way,
+    keep,
+    look_again,
+)
 from membership.domain.memberships.granting import extend, grant
 from membership.domain.memberships.joining import (
     Join,
@@ -84,6 +92,7 @@ __all__ = [
     "find_by_customer",
     "find_by_leave_token",
     "find_other",
+    "find_second",
     "follow",
     "get_membership",
     "given_over",
@@ -100,6 +109,7 @@ __all__ = [
     "live_of",
     "lock_for",
     "lock_membership",
+    "look_again",
     "may_open",
     "may_withdraw",
     "membership_of",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from membership import clock
 from membership.config import Settings
@@ -16,14 +16,17 @@ from membership.domain.memberships.joining import (
     MembershipStatus,
     lock_membership,
 )
+from membership.domain.memberships.opening import may_withdraw, withdraw_until
 from membership.domain.people import Person
 from membership.errors import N_, Conflict
 
 
 def find_other(membership: Membership) -> Membership | None:
     """Another paid membership of the same person that goes on, and that nobody has asked to end."""
-    if membership.person_id is None:
-        return None
+    return db.session.scalar(_others(membership).limit(1)) if membership.person_id is not None else None
+
+
+def _others(membership: Membership) -> Select[tuple[Membership]]:
     going = select(Membership).where(
         Membership.person_id == membership.person_id,
         Membership.id != membership.id,
@@ -33,7 +36,26 @@ def find_other(membership: Membership) -> Membership | None:
         Membership.ends_at.is_(None),
         Membership.ended_by.is_(None),
     )
-    return db.session.scalar(going.order_by(Membership.id).limit(1))
+    return going.order_by(Membership.id)
+
+
+def find_second(membership: Membership) -> Membership | None:
+    """A second membership that waits to be kept, and stays once this one goes: there is no third."""
+    if membership.person_id is None:
+        return None
+    for second in db.session.scalars(_waiting(membership.person_id)).all():
+        if _goes_on(second) and db.session.scalars(_others(second)).all() == [membership]:
+            return second
+    return None
+
+
+def _waiting(person_id: int) -> Select[tuple[Membership]]:
+    found = select(Membership).where(Membership.person_id == person_id, Membership.doubled_at.is_not(None))
+    return found.order_by(Membership.id)
+
+
+def _goes_on(membership: Membership) -> bool:
+    return membership.is_live and membership.ends_at is None and membership.ended_by is None
 
 
 def notice(membership: Membership, *, to: str | None, settings: Settings, now: datetime) -> None:
@@ -75,22 +97,47 @@ def gives_way(other: Membership, second: Membership) -> bool:
         and second.doubled_at is not None
         and other.paid_until <= second.doubled_at
     )
-    return is_due and other.status in (MembershipStatus.ACTIVE, MembershipStatus.PAST_DUE)
+    return (
+        is_due and _goes_on(second) and other.status in (MembershipStatus.ACTIVE, MembershipStatus.PAST_DUE)
+    )
 
 
-def look_again(person_id: int | None, *, now: datetime) -> None:
-    """Where the other one ended or is going to, the second is the only one and stays.
+def look_again(person_id: int | None, *, to: str | None, settings: Settings, now: datetime) -> None:
+    """Where the other one ended or is going to, the second is the only one and stays, and its owner is told.
 
+    Not where the owner has left that one, too: it is given back as was promised.
     One that is in somebody else's hands is not waited for: who holds it may wait for us. It is looked at with its own
     next event, and once more before it would be given back.
     """
     if person_id is None:
         return
-    found = select(Membership).where(Membership.person_id == person_id, Membership.doubled_at.is_not(None))
-    fresh = found.order_by(Membership.id).with_for_update(skip_locked=True)
+    fresh = _waiting(person_id).with_for_update(skip_locked=True)
     for membership in db.session.scalars(fresh.execution_options(populate_existing=True)).all():
-        if find_other(membership) is None:
+        if _goes_on(membership) and find_other(membership) is None:
             _stay(membership, by=None, now=now)
+            _mail_kept(membership, to=to, settings=settings, now=now)
+
+
+def _mail_kept(membership: Membership, *, to: str | None, settings: Settings, now: datetime) -> None:
+    """Its owner was told that it ends: now that it does not, mail how to get out of it."""
+    locale, amount = membership.locale, membership.amount
+    until = withdraw_until(membership) if may_withdraw(membership, now) else None
+    outbox.queue(
+        key=f"kept:{membership.reference}",
+        template="membership-kept",
+        to=to or "",
+        locale=locale,
+        context={
+            "plan": standing.plan_name(membership, locale),
+            "amount": standing.told(amount) if amount else None,
+            "interval": membership.interval,
+            "next_on": standing.day(membership.next_at, settings) if membership.next_at else None,
+            "withdraw_url": settings.link(f"/withdraw/{membership.leave_token}", locale) if until else None,
+            "withdraw_until": standing.day(until, settings) if until else None,
+            "leave_url": settings.link(f"/leave/{membership.leave_token}", locale),
+        },
+        now=now,
+    )
 
 
 def keep(membership: Membership, *, by: Person | None, now: datetime | None = None) -> Membership:

@@ -67,7 +67,7 @@ def follow(membership: Membership, standing: Standing, *, settings: Settings, no
         _mail_leaving(membership, standing, settings, now)
     if membership.status is not was or membership.status is MembershipStatus.ENDED:
         shown.tell(membership.person_id)
-    doubling.look_again(membership.person_id, now=now)
+    doubling.look_again(membership.person_id, to=standing.to, settings=settings, now=now)
 
 
 def _goes_on(membership: Membership, standing: Standing) -> None:

@@ -36,6 +36,7 @@ MAILS = {
     "membership-renews-soon": N_("The membership renews soon"),
     "refund-notice": N_("Money goes back"),
     "someone-joined-with-your-address": N_("Somebody joined again with this address"),
+    "membership-kept": N_("The second membership stays"),
     "withdraw-link": N_("Link to withdraw"),
     "email-correction": N_("The address shall be changed"),
     "email-corrected": N_("The address was changed"),
