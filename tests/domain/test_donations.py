@@ -292,7 +292,12 @@ def test_what_is_late_or_rests_hides_no_other_gift_that_is_overdue(fundraiser):
     def row(number: int, schedule: Schedule, overdue: timedelta, **more: object) -> dict[str, object]:
         names = dict.fromkeys(("reference", "attempt", "leave_token", "stripe_subscription_id"), f"{number}")
         told = dict.fromkeys(("content", "country", "source"), "") | {"covers_fee": False, "shown": False}
-        told |= {"fundraiser_id": fundraiser.id, "interval": Interval.MONTH, "locale": "en", "pledged_at": now}
+        told |= {
+            "fundraiser_id": fundraiser.id,
+            "interval": Interval.MONTH,
+            "locale": "en",
+            "pledged_at": now,
+        }
         return {**names, **charged, **told, "schedule": schedule, "next_on": now - overdue, **more}
 
     late = [row(number, Schedule.PAST_DUE, timedelta(days=20)) for number in range(600)]
