@@ -128,6 +128,9 @@ def test_a_sign_in_mail_warns_staff_of_who_asks_for_codes():
 
 def test_a_refund_that_failed_says_so():
     assert "have given the money below back" in rendered("refund-notice").text
+    late = rendered("refund-notice", status="too-late").text
+    assert "when your membership had ended" in late
+    assert "bank statement" in late
     failed = rendered("refund-notice", status="failed").text
     assert "did not take it" in failed
     assert "have given" not in failed
