@@ -17,7 +17,7 @@ from membership.config import Settings
 from membership.db import db, member, writing
 from membership.domain import donations, memberships, payments
 from membership.domain.donations import Arrival, Donation, Standing
-from membership.domain.memberships import Failure, Membership
+from membership.domain.memberships import Failure, Membership, MembershipStatus
 from membership.domain.payments import Payment, PaymentStatus
 from membership.money import Money
 
@@ -94,8 +94,8 @@ def _charge(found: facts.ChargeFacts, settings: Settings, now: datetime) -> list
     keys: list[Key] = []
     if isinstance(owner, Membership) and owner.stripe_subscription_id:
         keys.append(("subscription", owner.stripe_subscription_id))
-    if isinstance(owner, Membership) and payment is not None and memberships.is_unwanted(owner, payment):
-        checkout.note_unwanted(owner, payment, now=now)
+    if isinstance(owner, Membership) and payment is not None:
+        checkout.note_unwanted(owner, payment, ended_at=found.ended_at, now=now)
     if payment is None or found.settlement is None or payment.status is not PaymentStatus.SUCCEEDED:
         return keys
     balances.keep(found.settlement)
@@ -138,6 +138,7 @@ def _arrival(found: facts.ChargeFacts) -> Arrival:
         to=found.contact.email,
         name=found.contact.name,
         next_at=found.next_at,
+        ended_at=found.ended_at,
         covers=found.invoice.covers if found.invoice else None,
         subscription_id=found.invoice.subscription_id if found.invoice else None,
     )
@@ -182,8 +183,8 @@ def _invoice(found: facts.InvoiceFacts, settings: Settings, now: datetime) -> li
         memberships.no_longer_late(owner, found.id)
     elif owner is not None and found.status in UNPAID and found.attempts and not found.is_processing:
         memberships.late(owner, _failure(found), settings=settings, now=now)
-    if owner is not None and found.status in UNPAID:
-        checkout.note_unpayable(owner, now=now)
+    if owner is not None and owner.status is MembershipStatus.ENDED and found.status in UNPAID:
+        checkout.note_unpayable(found.id, now=now)
     keys: list[Key] = [("payment_intent", intent_id) for intent_id in found.payment_intent_ids]
     return [*keys, ("subscription", found.subscription_id)] if found.subscription_id else keys
 
@@ -230,7 +231,8 @@ def _subscription(seen: SubscriptionSeen, settings: Settings, now: datetime) -> 
             is_asked_to_end=is_asked,
         )
         memberships.follow(owner, standing, settings=settings, now=now)
-        checkout.note_unpayable(owner, now=now)
+        if owner.status is MembershipStatus.ENDED and owner.late_invoice_id is not None:
+            checkout.note_unpayable(owner.late_invoice_id, now=now)
     elif owner is not None:
         donations.follow(owner, _standing(found), settings=settings, now=now)
     return []

@@ -128,9 +128,8 @@ class Gateway:
         following = (
             self.subscription(invoice.subscription_id) if invoice and invoice.subscription_id else None
         )
-        next_at = following.next_at if following else None
         interval = self._interval(invoice, following)
-        return facts.charge(plain, invoice, next_at=next_at, refund_ids=refunds, interval=interval)
+        return facts.charge(plain, invoice, following=following, refund_ids=refunds, interval=interval)
 
     def _interval(
         self, invoice: facts.InvoiceFacts | None, following: facts.SubscriptionFacts | None

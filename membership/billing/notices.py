@@ -18,7 +18,8 @@ def refund(
     """Queue what a refund's state has to say to whoever paid."""
     if contact is None or not contact.email:
         return
-    status = "sent" if refund.status in SENT else "failed"
+    sent = "too-late" if refund.reason == memberships.AFTER_END else "sent"
+    status = sent if refund.status in SENT else "failed"
     _queue(payment, refund, contact, status, settings=settings, now=now)
 
 

@@ -228,14 +228,14 @@ class MembershipRenewsSoon(TypedDict):
 
 
 class RefundNotice(TypedDict):
-    """`refund-notice`: money went back, could not, or was transferred instead. `what` is a fundraiser's title or a
-    plan's name.
+    """`refund-notice`: money went back (too-late: it came when a membership had ended), could not, or was transferred
+    instead. `what` is a fundraiser's title or a plan's name.
     """
 
     name: str | None
     amount: Amount
     what: str
-    status: Literal["sent", "failed", "transferred"]
+    status: Literal["sent", "too-late", "failed", "transferred"]
     reference: str
     statement: str
 

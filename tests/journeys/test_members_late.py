@@ -4,13 +4,16 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from membership.billing import account
-from membership.billing.checkout import CardOutcome
+from membership import clock
+from membership.billing import account, checkout, inbox
+from membership.billing.checkout import CardOutcome, Outcome
 from membership.db import db
+from membership.domain import ledger, memberships, reports
 from membership.domain.memberships import MembershipStatus
+from membership.domain.roles import Ability
 from tests import make
-from tests.journeys.donor import GOOD, origin, settle, state
-from tests.journeys.joiner import Joiner, days
+from tests.journeys.donor import GOOD, control, origin, settle, state
+from tests.journeys.joiner import Joiner
 
 
 @pytest.fixture
@@ -24,7 +27,8 @@ def ana(app, stripe):
 def becomes_late(ana, stripe) -> None:
     ana.joins()
     ana.card_fails_from_now_on()
-    days(stripe, 32)
+    stripe.advance(days=32)
+    settle(stripe)
     assert ana.membership.status is MembershipStatus.PAST_DUE
 
 
@@ -47,3 +51,64 @@ def test_a_new_card_that_its_bank_declines_is_declined(ana, stripe):
     becomes_late(ana, stripe)
     assert ana.changes_card("4000000000000341") is CardOutcome.DECLINED
     assert state(stripe)["charges"] == 1
+
+
+def test_leaving_while_late_voids_what_was_late_at_once(ana, stripe):
+    becomes_late(ana, stripe)
+    late = ana.membership.late_invoice_id
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    assert account.here().gateway.invoice(late).status == "void"
+    settle(stripe)
+    mine = ana.membership
+    assert (mine.status, mine.ended_by, mine.late_invoice_id) == (MembershipStatus.ENDED, "member", None)
+
+
+def comes_too_late(ana, stripe, mailbox, *, first=("charge", "invoice", "subscription")):
+    """What was paid by hand is seen in this order; it goes back once, and is thanked for by nobody."""
+    mailbox.clear()
+    sub, bill = ana.membership.stripe_subscription_id, ana.membership.late_invoice_id
+    (charge,) = account.here().gateway._client.v1.charges.list({"limit": 1}).data
+    seen = {"charge": charge.id, "invoice": bill, "subscription": sub}
+    for kind in first:
+        inbox.look_at([(kind, seen[kind])])
+    for _ in range(3):
+        settle(stripe)
+        stripe.advance(seconds=60)
+        checkout.resume_calls()
+    settle(stripe)
+    mine, told = ana.membership, [(one["Subject"], one.get_body(("plain",)).get_content()) for one in mailbox]
+    there = state(stripe)
+    assert mine.status is MembershipStatus.ENDED
+    assert (there["charged"], there["refunded"], there["subscriptions_live"]) == (1000, 500, 0)
+    assert not memberships.is_open(mine, grace_days=0, now=clock.now())
+    assert [words for subject, words in told if subject == "About your refund" and "had ended" in words] != []
+    assert len([subject for subject, _ in told if subject == "About your refund"]) == 1
+    assert not any("in order again" in subject or "receipt" in subject.lower() for subject, _ in told)
+    assert ledger.balance("membership") == -500
+    assert reports.desk.matters(frozenset(Ability), now=clock.now()) == []
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        ("charge", "invoice", "subscription"),
+        ("invoice", "subscription", "charge"),
+        ("subscription", "charge", "invoice"),
+    ],
+)
+def test_what_was_paid_a_moment_before_its_member_left_goes_back(ana, stripe, mailbox, first):
+    becomes_late(ana, stripe)
+    assert pays_by_hand(ana).status_code == 303
+    # it was late, as far as we knew: the page said that it ends at once
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    comes_too_late(ana, stripe, mailbox, first=first)
+
+
+def test_what_is_paid_after_the_end_goes_back(ana, stripe, mailbox):
+    becomes_late(ana, stripe)
+    control(stripe, "webhooks", modes=["drop"])
+    account.here().gateway._client.v1.subscriptions.cancel(ana.membership.stripe_subscription_id)
+    stripe.advance(seconds=5)
+    assert pays_by_hand(ana).status_code == 303
+    control(stripe, "webhooks", modes=[])
+    comes_too_late(ana, stripe, mailbox)

@@ -248,10 +248,15 @@ def note_give_back(
     return [] if needs_second else [asking.note_refund(asked, now=now)]
 
 
-def note_unwanted(membership: Membership, payment: payments.Payment, *, now: datetime) -> None:
-    """Money came in for what was given back meanwhile: record that it goes back too, and that nothing more is taken."""
-    second = _needs_second(membership.ended_by, payments.payments_of(membership_id=membership.id))
-    note_give_back(payment, membership.ended_by or "erased", needs_second=second, now=now)
+def note_unwanted(
+    membership: Membership, payment: payments.Payment, *, ended_at: datetime | None, now: datetime
+) -> None:
+    """Money came in for what was given back or has ended: record that it goes back, and that nothing more is taken."""
+    reason = memberships.why_unwanted(membership, payment, ended_at=ended_at)
+    if reason is None:
+        return
+    second = _needs_second(reason, payments.payments_of(membership_id=membership.id))
+    note_give_back(payment, reason, needs_second=second, now=now)
     note_let_go(membership, now=now)
 
 
@@ -261,11 +266,10 @@ def note_let_go(subject: Donation | Membership, *, now: datetime) -> None:
         calls.record_cancel(subject.stripe_subscription_id, now=now)
 
 
-def note_unpayable(membership: Membership, *, now: datetime) -> None:
-    """Record that the invoice which stayed unpaid is void once the membership has ended: nobody pays for nothing."""
-    if membership.status is MembershipStatus.ENDED and membership.late_invoice_id is not None:
-        key = f"void:{membership.late_invoice_id}"
-        calls.record(key, "invoices.void", {"id": membership.late_invoice_id}, now=now)
+def note_unpayable(invoice_id: str, *, now: datetime) -> str:
+    """Record that an invoice is void: its membership ends or has ended, and nobody pays for nothing. The call's key."""
+    key = calls.fresh_key(f"void:{invoice_id}")
+    return calls.record(key, "invoices.void", {"id": invoice_id}, now=now).idem_key
 
 
 def _begin(membership: Membership) -> Membership:
@@ -276,7 +280,7 @@ def _begin(membership: Membership) -> Membership:
 
 
 def _is_paid_ahead(membership: Membership, now: datetime) -> bool:
-    is_late = membership.status is MembershipStatus.PAST_DUE
+    is_late = membership.status is MembershipStatus.PAST_DUE and membership.late_attempts > 0
     return not is_late and membership.paid_until is not None and membership.paid_until > now
 
 
@@ -289,10 +293,15 @@ def _end(membership: Membership, now: datetime) -> Outcome:
         return Outcome.AGREED
     for family in ("ends", "pause", "card", "change"):
         calls.supersede(f"{family}:{membership.stripe_subscription_id}")
+    void = None
     if membership.late_invoice_id:
         calls.supersede(f"pay:{membership.late_invoice_id}")
+        void = note_unpayable(membership.late_invoice_id, now=now)
     call = calls.record_cancel(membership.stripe_subscription_id, now=now)
-    return asking.send(call.idem_key, now)
+    outcome = asking.send(call.idem_key, now)
+    if void is not None and outcome is Outcome.AGREED:
+        asking.send(void, now)  # one that was paid just now is refused, and its money goes back
+    return outcome
 
 
 def _update(membership: Membership, family: str, wish: dict[str, Any], now: datetime) -> Outcome:

@@ -108,11 +108,11 @@ def charge(
     plain: Plain,
     invoice_facts: InvoiceFacts | None = None,
     *,
-    next_at: datetime | None = None,
+    following: SubscriptionFacts | None = None,
     refund_ids: tuple[str, ...] = (),
     interval: str | None = None,
 ) -> ChargeFacts:
-    """A Charge with customer and balance transaction expanded."""
+    """A Charge with customer and balance transaction expanded; `following` is the subscription it is of."""
     method = plain.get("payment_method_details") or {}
     details = method.get(method.get("type") or "", {}) or {}
     return ChargeFacts(
@@ -127,7 +127,8 @@ def charge(
         contact=contact(plain.get("customer"), plain.get("billing_details")),
         settlement=balance(plain.get("balance_transaction")),
         invoice=invoice_facts,
-        next_at=next_at,
+        next_at=following.next_at if following else None,
+        ended_at=following.ended_at if following else None,
         refund_ids=refund_ids,
         interval=interval,
     )

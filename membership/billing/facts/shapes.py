@@ -71,6 +71,8 @@ class ChargeFacts:
     invoice: "InvoiceFacts | None" = None
     next_at: datetime | None = None
     """When the subscription it belongs to is charged next, if it goes on."""
+    ended_at: datetime | None = None
+    """When that subscription ended, if it has."""
     refund_ids: tuple[str, ...] = ()
     interval: str | None = None
     """How often what its invoice sells is paid for."""

@@ -60,18 +60,20 @@ from membership.domain.memberships.running import (
     speak,
 )
 from membership.domain.memberships.settling import (
+    AFTER_END,
     arrived,
     book,
     book_refund,
     covered,
-    is_unwanted,
     receipt,
     undo_refund,
     welcome,
+    why_unwanted,
 )
 from membership.domain.memberships.standing import KEPT_WITHIN
 
 __all__ = [
+    "AFTER_END",
     "KEPT_WITHIN",
     "Failure",
     "Join",
@@ -101,7 +103,6 @@ __all__ = [
     "is_given_back",
     "is_open",
     "is_same",
-    "is_unwanted",
     "join",
     "keep",
     "lapse",
@@ -128,5 +129,6 @@ __all__ = [
     "speak",
     "undo_refund",
     "welcome",
+    "why_unwanted",
     "withdraw_until",
 ]

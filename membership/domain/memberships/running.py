@@ -74,7 +74,7 @@ def _goes_on(membership: Membership, standing: Standing) -> None:
     """It is not going to end, whoever may have asked for that before; paid up, it is late no more."""
     if not standing.is_asked_to_end and not is_given_back(membership):
         membership.ended_by = None
-    if membership.status is MembershipStatus.ACTIVE:
+    if membership.status is MembershipStatus.ACTIVE and membership.ended_by is None:
         membership.late_attempts = 0
 
 

@@ -24,6 +24,7 @@ from membership.domain.payments.first import Status
 WITHDRAW_WITHIN = timedelta(days=14)
 OTHER_SUBSCRIPTION = "other-subscription"
 AFTER_END = "after-end"
+"""Why a payment went back: it came when its membership had ended."""
 
 
 def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now: datetime) -> Payment | None:
@@ -40,7 +41,11 @@ def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now
         interval=arrival.interval or membership.interval,
         apart=_apart(membership, arrival),
     )
-    if newly and payment.apart is None and not is_unwanted(membership, payment):
+    if (
+        newly
+        and payment.apart is None
+        and why_unwanted(membership, payment, ended_at=arrival.ended_at) is None
+    ):
         _paid(membership, payment, arrival, settings, now)
     elif arrival.status is PaymentStatus.PENDING:
         move(membership, "wait")
@@ -49,21 +54,33 @@ def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now
     return payment
 
 
-def is_unwanted(membership: Membership, payment: Payment) -> bool:
-    """Whether a payment came in for what was given back meanwhile, or for somebody who is erased, and goes back too."""
+def why_unwanted(membership: Membership, payment: Payment, *, ended_at: datetime | None = None) -> str | None:
+    """Why a payment goes back at once, if it does: what it was for is given back or has ended, or its person is erased.
+
+    `ended_at` is when its subscription ended, as was found with the payment: our row may not know it yet.
+    """
     if payments.refunds_of(payment):
-        return False
-    return is_given_back(membership) or people.was_gone(membership.person_id, at=payment.paid_at)
+        return None
+    if is_given_back(membership):
+        return membership.ended_by or "withdrawn"
+    if people.was_gone(membership.person_id, at=payment.paid_at):
+        return "erased"
+    ended_at = membership.ended_at or ended_at
+    is_over = ended_at is not None and payment.paid_at > ended_at
+    is_too_late = is_over or is_let_go(membership, payment.stripe_invoice_id)
+    return AFTER_END if is_too_late and payment.apart is None else None
+
+
+def is_let_go(membership: Membership, invoice_id: str | None) -> bool:
+    """Whether an invoice was not paid, as far as we knew, when it was asked to end at once: nobody wants its money."""
+    is_late = membership.late_attempts > 0 and membership.late_invoice_id == invoice_id
+    return is_late and membership.ended_by is not None
 
 
 def _apart(membership: Membership, arrival: Arrival) -> str | None:
-    """Why a charge is set apart for staff: another subscription's, or made after the end; None for the usual one."""
+    """Why a charge is set apart for staff: it is another subscription's; None for the usual one."""
     ours, theirs = membership.stripe_subscription_id, arrival.subscription_id
-    if ours and theirs and ours != theirs:
-        return OTHER_SUBSCRIPTION
-    if membership.ended_at is not None and arrival.paid_at > membership.ended_at:
-        return None if is_given_back(membership) else AFTER_END
-    return None
+    return OTHER_SUBSCRIPTION if ours and theirs and ours != theirs else None
 
 
 def _paid(
@@ -95,8 +112,10 @@ def covered(membership: Membership, period: Period | None, *, invoice_id: str | 
     """An invoice was paid: the period it pays for is covered, and it is late no more.
 
     What the newest one pays for counts, in whatever order they are seen: whoever changes from a year to a month has
-    paid for the month, and has credit for the rest of the year. Which one was late is known until its charge is here, before or after the invoice: its receipt says that all is well.
+    paid for the month, and has credit for the rest of the year. One that ends at once covers nothing. Which one was late is known until its charge is here, before or after the invoice: its receipt says that all is well.
     """
+    if is_let_go(membership, invoice_id):
+        return
     known = _paid_for(membership)
     if period is not None and (known is None or period > known):
         membership.paid_from, membership.paid_until = period.start, period.end

@@ -47,6 +47,8 @@ class Arrival:
     to: str | None
     name: str | None
     next_at: datetime | None = None
+    ended_at: datetime | None = None
+    """When the subscription it is for ended, if it has."""
     covers: Period | None = None
     """The period that its invoice pays for."""
     subscription_id: str | None = None
