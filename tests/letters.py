@@ -69,10 +69,11 @@ MAILS = {
     },
     "membership-ended": {
         "name": NAME, "plan": "Reader & friend", "ended_on": "2026-03-01", "reason": "withdrawn",
-        "join_url": HERE + "/join", "refunded": TWENTY,
+        "join_url": HERE + "/join", "refunded": TWENTY, "credit": None,
     },
     "membership-leaving": {
         "name": NAME, "plan": "Reader & friend", "ends_on": "2026-12-03", "undo_url": HERE + "/account",
+        "credit": TWENTY,
     },
     "membership-renews-soon": MEMBER | {"interval": "year", "renews_on": "2026-12-03"},
     "refund-notice": {

@@ -8,6 +8,7 @@ Parameters are locked under the outbox key and forgotten once the outcome is fin
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Index, func, select, text, update
@@ -25,8 +26,11 @@ UNDER_WAY = timedelta(minutes=2)
 
 
 CANCELS = "subscriptions.cancel"
+MOVES = "customers.move_balance"
 DELETES = (CANCELS, "customers.delete")
 """The calls without a key: asking twice for what is gone does nothing."""
+LOOKED_FOR = ("refunds.create", MOVES)
+"""What these made can be found at Stripe, so what they said is kept until their outcome is known."""
 WISHES = ("ends:", "card:", "void:")
 """Calls that say how something shall be, not what shall be done: asked once more, even without their key, nothing changes."""
 OPEN = "state IN ('pending', 'unknown')"
@@ -130,6 +134,14 @@ def is_open(call: Call, now: datetime) -> bool:
     return call.state in WAITING and call.locked_params is not None and is_safe
 
 
+def find_last(key: str) -> Call | None:
+    """The call of this key, or the newest of those that were made after it in its place."""
+    found = None
+    while (call := find_call(key)) is not None:
+        found, key = call, key + "~"
+    return found
+
+
 def find_agreed(key: str) -> Call | None:
     """The call of this key, or of the next after it, that Stripe agreed to; looking changes nothing."""
     while (call := find_call(key)) is not None and call.state is not CallState.OK:
@@ -155,7 +167,7 @@ def forget_old(now: datetime) -> None:
         .where(
             text(OPEN),
             Call.created_at < now - KEY_LIVES,
-            Call.operation.not_in((*DELETES, "refunds.create")),
+            Call.operation.not_in((*DELETES, *LOOKED_FOR)),
             *(~Call.idem_key.startswith(wish) for wish in WISHES),
         )
         .values(state=CallState.STALE, locked_params=None)
@@ -199,12 +211,16 @@ def is_stuck(call: Call) -> bool:
 
 
 def send(
-    call: Call, *, gateway: Gateway | None = None, refused: Callable[[], None] | None = None
+    call: Call,
+    *,
+    gateway: Gateway | None = None,
+    refused: Callable[[], None] | None = None,
+    agreed: Callable[[facts.Plain], None] | None = None,
 ) -> facts.Plain:
     """Make a recorded call and note its outcome (commits before and after, nothing is open while Stripe is asked).
 
-    Raises StripeUnavailable when the outcome is unknown, StripeRefused when Stripe said no; what follows from that,
-    `refused` notes in the same transaction.
+    Raises StripeUnavailable when the outcome is unknown, StripeRefused when Stripe said no; what follows from a no
+    or a yes, `refused` or `agreed` notes in the same transaction.
     """
     key, operation, locked = call.idem_key, call.operation, call.locked_params or b""
     db.session.commit()
@@ -215,9 +231,9 @@ def send(
         _note(key, CallState.UNKNOWN, error=error.code)
         raise
     except StripeRefused as error:
-        _note(key, CallState.FAILED, error=f"{error.status} {error.code}", refused=refused)
+        _note(key, CallState.FAILED, error=f"{error.status} {error.code}", follows=refused)
         raise
-    _note(key, CallState.OK, result_id=str(reply["id"]))
+    _note(key, CallState.OK, result_id=str(reply["id"]), follows=partial(agreed, reply) if agreed else None)
     return reply
 
 
@@ -227,9 +243,11 @@ def _note(
     *,
     result_id: str | None = None,
     error: str | None = None,
-    refused: Callable[[], None] | None = None,
+    follows: Callable[[], None] | None = None,
 ) -> None:
-    """Note what became of a call. That it was done is true in any case; nothing else opens what was closed meanwhile."""
+    """Note what became of a call, and once what follows from it. That it was done is true in any case; nothing else
+    opens what was closed meanwhile.
+    """
     with writing():
         call = db.session.get_one(Call, key, with_for_update=True, populate_existing=True)
         if call.state in WAITING or (state is CallState.OK and call.state is not CallState.OK):
@@ -239,8 +257,8 @@ def _note(
                 call.locked_params = None
             if state is CallState.FAILED:
                 supersede(key.rstrip("~"))  # nor is it said once more
-                if refused is not None:
-                    refused()
+            if follows is not None:
+                follows()
         db.session.commit()
 
 
@@ -274,11 +292,9 @@ def undone(operation: str, result_id: str) -> None:
     db.session.execute(made.where(Call.state == CallState.OK).values(state=CallState.FAILED, error="undone"))
 
 
-def found_done(key: str, result_id: str) -> None:
-    """Note that what a call asked for was there already (commits)."""
-    call = db.session.get_one(Call, key, populate_existing=True)
-    call.state, call.result_id = CallState.OK, result_id
-    db.session.commit()
+def found_done(key: str, result_id: str, *, follows: Callable[[], None] | None = None) -> None:
+    """Note that what a call asked for was there already, and what follows from it (commits)."""
+    _note(key, CallState.OK, result_id=result_id, follows=follows)
 
 
 def open_calls(operations: tuple[str, ...], *, now: datetime, quiet: timedelta) -> list[Call]:

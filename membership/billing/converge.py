@@ -233,6 +233,8 @@ def _subscription(seen: SubscriptionSeen, settings: Settings, now: datetime) -> 
         memberships.follow(owner, standing, settings=settings, now=now)
         if owner.status is MembershipStatus.ENDED and owner.late_invoice_id is not None:
             checkout.note_unpayable(owner.late_invoice_id, now=now)
+        if owner.status is MembershipStatus.ENDED and found.credit and found.contact.customer_id:
+            return [("customer", found.contact.customer_id)]  # nothing uses its credit up any more
     elif owner is not None:
         donations.follow(owner, _standing(found), settings=settings, now=now)
     return []
@@ -263,11 +265,30 @@ def _standing(found: facts.SubscriptionFacts) -> Standing:
     )
 
 
-def _customer(found: facts.CustomerFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature for all
+@dataclass(frozen=True, slots=True)
+class CustomerSeen:
+    """A customer as fetched, and what had become before of our movements of its balance."""
+
+    facts: facts.CustomerFacts
+    moves: list[calls.CallState]
+
+
+def _fetch_customer(gateway: Gateway, customer_id: str) -> CustomerSeen:
+    moves = checkout.moves_of(customer_id)
+    db.session.commit()
+    return CustomerSeen(gateway.customer(customer_id), moves)
+
+
+def _customer(seen: CustomerSeen, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - one signature for all
+    """Raises NotYet when its balance was moved since: what was fetched may be older than that."""
+    found = seen.facts
     theirs: list[Owner] = [*donations.find_by_customer(found.id), *memberships.find_by_customer(found.id)]
     if not found.deleted:
         for one in memberships.find_by_customer(found.id):
             checkout.note_card(memberships.lock_membership(one.id), found.method_id, now=now)
+        if checkout.moves_of(found.id) != seen.moves:
+            raise NotYet
+        checkout.note_credit(found, now=now)
         return []
     for owner in theirs:
         owner.stripe_customer_id = None
@@ -281,7 +302,7 @@ CONVERGENCES: dict[str, Convergence] = {
     "refund": Convergence(Gateway.refund, _refund),
     "invoice": Convergence(Gateway.invoice, _invoice),
     "subscription": Convergence(_fetch_subscription, _subscription),
-    "customer": Convergence(Gateway.customer, _customer),
+    "customer": Convergence(_fetch_customer, _customer),
 }
 
 

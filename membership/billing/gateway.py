@@ -92,6 +92,9 @@ class Gateway:
                 p.pop("id"), params=p, options=o
             ),
             "customers.update": lambda p, o: v1.customers.update(p.pop("id"), params=p, options=o),
+            "customers.move_balance": lambda p, o: v1.customers.balance_transactions.create(
+                p.pop("id"), params=p, options=o
+            ),
             "customers.delete": lambda p, o: v1.customers.delete(p.pop("id"), params=p, options=o),
         }
         # a DELETE takes no key at Stripe and needs none
@@ -175,11 +178,16 @@ class Gateway:
         expand: Any = {"expand": REFUND_EXPAND}
         return facts.refund(_asked(lambda: v1.refunds.retrieve(refund_id, params=expand)))
 
-    def refund_made(self, charge_id: str, request: str) -> str | None:
-        """The id of the refund that one of our requests made; None when it made none."""
-        found = self._refunds(charge_id)
-        made = (one for one in found if (one.get("metadata") or {}).get("request") == request)
-        return next((str(one["id"]) for one in made), None)
+    def made(self, operation: str, params: dict[str, Any]) -> facts.Plain | None:
+        """The refund, or the movement of a balance, that one of our requests made; None when it made none."""
+        if operation == "refunds.create":
+            found = self._refunds(params["charge"])
+        else:
+            moves = self._client.v1.customers.balance_transactions
+            found = _asked(lambda: moves.list(params["id"], params={"limit": 100}))["data"]
+        request = params["metadata"]["request"]
+        ours = (one for one in found if (one.get("metadata") or {}).get("request") == request)
+        return next(ours, None)
 
     def _refunds(self, charge_id: str) -> list[facts.Plain]:
         query: Any = {"charge": charge_id, "limit": 100}
@@ -187,8 +195,10 @@ class Gateway:
         return found
 
     def customer(self, customer_id: str) -> facts.CustomerFacts:
-        """A Customer as it is now, perhaps deleted."""
-        return facts.customer(_asked(lambda: self._client.v1.customers.retrieve(customer_id)))
+        """A Customer as it is now, perhaps deleted, with what of its subscriptions goes on."""
+        v1 = self._client.v1
+        expand: Any = {"expand": ["subscriptions"]}
+        return facts.customer(_asked(lambda: v1.customers.retrieve(customer_id, params=expand)))
 
     def preview(self, subscription_id: str, change: dict[str, Any]) -> facts.PreviewFacts:
         """What a change would bill at once; asking changes nothing."""

@@ -79,6 +79,7 @@ def sweep(now: datetime | None = None) -> int:
     waiting: list[Key] = [("checkout.session", one) for one in checkout.overdue_sessions(now - WAITED)]
     waiting += [("charge", one) for one in payments.unbooked_charges(now - WAITED)]
     waiting += [("refund", one) for one in payments.unbooked_refunds(now - WAITED)]
+    waiting += [("customer", one) for one in memberships.left_over(now - WAITED)]
     late = now - RENEWS_WITHIN
     overdue = [*donations.overdue_subscriptions(late), *memberships.overdue_subscriptions(late)]
     waiting += [("subscription", one) for one in overdue]

@@ -205,14 +205,17 @@ class MembershipEnded(TypedDict):
     join_url: str | None
     refunded: Amount | None
     waits: NotRequired[Amount | None]
+    credit: NotRequired[Amount | None]
+    """What was left of it from a change to less: it goes back too, with a mail of its own."""
 
 
 class MembershipLeaving(TypedDict):
-    """`membership-leaving`: it ends with the time that is paid for, unless taken back."""
+    """`membership-leaving`: it ends with the time that is paid for, unless taken back; `credit` goes back then."""
 
     name: str | None
     plan: str
     ends_on: str
+    credit: NotRequired[Amount | None]
     undo_url: str
 
 

@@ -12,6 +12,7 @@ from membership.billing import checkout
 from membership.domain import memberships, plans
 from membership.domain.memberships import Kind, Membership, MembershipStatus
 from membership.domain.plans import Perk, PerkWords, Plan, PlanWords
+from membership.money import Money
 from membership.web import locales, view
 
 STATES = {
@@ -139,6 +140,16 @@ class Standing:
         """A second one that waits to be kept, and stays once this one goes."""
         found = memberships.find_second(self.membership)
         return Standing(found, self.now) if found is not None else None
+
+    @cached_property
+    def credit(self) -> Money:
+        """What of its credit goes back once it has ended, or has yet to."""
+        return memberships.credit_due(self.membership)
+
+    @cached_property
+    def credit_returned(self) -> Money:
+        """What of its credit went back."""
+        return memberships.credit_returned(self.membership)
 
     @property
     def is_given_back(self) -> bool:

@@ -3,8 +3,8 @@
 `give` and `join` are what the forms' buttons do: the same attempt leads to the same open Checkout, to None when it is
 paid (the thanks page), to a new Checkout when the old one expired; with other content the old one is expired first.
 `sessions` is the Checkout itself, `opening` what leads to it, `asking` how changes are asked for, `running` a gift that
-is there, `members` a membership that is there, `changes` its card and plan, `customers` Stripe's
-copy of an address, `products` what is sold.
+is there, `members` a membership that is there, `changes` its card and plan, `credit` what is left at Stripe when it
+has ended, `customers` Stripe's copy of an address, `products` what is sold.
 """
 
 from membership.billing.checkout.asking import Outcome, note_refund, refund, resume_calls
@@ -18,6 +18,7 @@ from membership.billing.checkout.changes import (
     portal,
     preview,
 )
+from membership.billing.checkout.credit import moves_of, note_credit
 from membership.billing.checkout.customers import ask_all, note_address, note_forgetting
 from membership.billing.checkout.members import (
     come_back,
@@ -69,8 +70,10 @@ __all__ = [
     "latest_session",
     "leave",
     "may_pause",
+    "moves_of",
     "note_address",
     "note_card",
+    "note_credit",
     "note_forgetting",
     "note_let_go",
     "note_refund",

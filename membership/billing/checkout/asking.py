@@ -9,8 +9,9 @@ from enum import StrEnum
 from functools import partial
 
 from membership import clock, vault
-from membership.billing import account, calls, turns
-from membership.billing.calls import DELETES, Call, CallState
+from membership.billing import account, calls, facts, turns
+from membership.billing.calls import DELETES, MOVES, Call, CallState
+from membership.billing.checkout import credit
 from membership.billing.gateway import StripeMissing, StripeRefused, StripeUnavailable
 from membership.db import db, writing
 from membership.domain import payments
@@ -23,6 +24,7 @@ RESENT = (
     "invoices.pay",
     "invoices.void",
     "customers.update",
+    MOVES,
 )
 QUIET = timedelta(seconds=30)
 REFUND = "refund:"
@@ -73,13 +75,21 @@ def _settle(call: Call) -> Outcome:
     """Make a recorded change. What is gone already at Stripe is stopped, but it is not refunded."""
     operation, key = call.operation, call.idem_key
     try:
-        calls.send(call, refused=partial(_given_up, key))
+        calls.send(call, refused=partial(_given_up, key), agreed=partial(_agreed, operation))
     except StripeUnavailable:
         return Outcome.WAITING
     except StripeRefused as error:
         is_gone = operation in DELETES and isinstance(error, StripeMissing)
         return Outcome.AGREED if is_gone else Outcome.REFUSED
     return Outcome.AGREED
+
+
+def _agreed(operation: str, reply: facts.Plain) -> None:
+    """Credit that was taken off a balance goes back from what was paid: recorded with Stripe's yes."""
+    if operation == MOVES:
+        now = clock.now()
+        for asked in credit.taken(facts.moved(reply), now=now):
+            note_refund(asked, now=now)
 
 
 def _given_up(key: str) -> None:
@@ -102,6 +112,8 @@ def _resume(key: str, now: datetime) -> Outcome:
         if calls.is_open(call, now):
             call.tried_at = now  # whatever comes of it, others have their turn first
             return _unstuck(call, now) if calls.is_stuck(call) else _settle(call)
+        if _is_to_be_found(call, now):
+            return _unstuck(call, now)
         if call.state in calls.WAITING:
             calls.give_up(call)
             _given_up(key)
@@ -109,18 +121,24 @@ def _resume(key: str, now: datetime) -> Outcome:
         return Outcome.WAITING
 
 
+def _is_to_be_found(call: Call, now: datetime) -> bool:
+    """Whether asking again tells nothing: Stripe repeats its 5xx, or has forgotten the key of what moved a balance."""
+    is_old = call.operation == MOVES and call.state in calls.WAITING and not calls.is_open(call, now)
+    return calls.is_stuck(call) or is_old
+
+
 def _unstuck(call: Call, now: datetime) -> Outcome:
-    """Stripe keeps telling the 5xx it stored under this key: look whether the change was made, else use a new key."""
+    """This key tells nothing any more: look whether the change was made, else use a new key."""
     operation, locked, key = call.operation, call.locked_params or b"", call.idem_key
     db.session.commit()
     params = vault.unlock(locked)
-    if operation == "refunds.create":
-        made = account.here().gateway.refund_made(params["charge"], params["metadata"]["request"])
+    if operation in calls.LOOKED_FOR:
+        made = account.here().gateway.made(operation, params)
         if made is not None:
-            calls.found_done(key, made)
+            calls.found_done(key, str(made["id"]), follows=partial(_agreed, operation, made))
             return Outcome.AGREED
     stuck = db.session.get_one(Call, key, with_for_update=True, populate_existing=True)
-    if not calls.is_stuck(stuck):  # another worker was faster, or a newer wish
+    if not _is_to_be_found(stuck, now):  # another worker was faster, or a newer wish
         db.session.commit()
         return Outcome.WAITING
     stuck.state, stuck.locked_params = CallState.SUPERSEDED, None

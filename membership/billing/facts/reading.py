@@ -14,6 +14,7 @@ from membership.billing.facts.shapes import (
     EventFacts,
     IntentFacts,
     InvoiceFacts,
+    MovedFacts,
     Plain,
     PreviewFacts,
     RefundFacts,
@@ -21,6 +22,7 @@ from membership.billing.facts.shapes import (
     SubscriptionFacts,
 )
 from membership.domain.payments import Period
+from membership.domain.payments.fetched import ENDED
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
@@ -232,7 +234,29 @@ def preview(plain: Plain) -> PreviewFacts:
 def customer(plain: Plain) -> CustomerFacts:
     """A Customer, perhaps a deleted one."""
     method = id_of((plain.get("invoice_settings") or {}).get("default_payment_method"))
-    return CustomerFacts(plain["id"], bool(plain.get("deleted")), contact(plain), method)
+    theirs = (plain.get("subscriptions") or {}).get("data", [])
+    return CustomerFacts(
+        id=plain["id"],
+        deleted=bool(plain.get("deleted")),
+        contact=contact(plain),
+        method_id=method,
+        credit=_credit(plain),
+        currency=(plain.get("currency") or "").upper(),
+        is_billed=any(one["status"] not in ENDED for one in theirs),
+    )
+
+
+def moved(plain: Plain) -> MovedFacts:
+    """A movement of a customer's balance that we asked for."""
+    ours = plain["metadata"]
+    return MovedFacts(
+        customer_id=id_of(plain["customer"]) or "",
+        amount=plain["amount"],
+        left=plain["ending_balance"],
+        currency=plain["currency"].upper(),
+        membership=ours["membership"],
+        request=ours["request"],
+    )
 
 
 def endpoint(plain: Plain) -> EndpointFacts:

@@ -163,6 +163,22 @@ class CustomerFacts:
     deleted: bool
     contact: Contact
     method_id: str | None = None
+    credit: int = 0
+    currency: str = ""
+    is_billed: bool = False
+    """Whether a subscription goes on, whose invoices use credit up."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedFacts:
+    """What moved a customer's balance at our request: more than zero took credit away. `left` is the balance after it."""
+
+    customer_id: str
+    amount: int
+    left: int
+    currency: str
+    membership: str
+    request: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,18 @@
 """Memberships: joined, renewed, late, paused, left, ended; and what they open.
 
 One noun: `joining` is the row and how it is asked for, `settling` what happens when money arrives, `running` how it
-goes on and ends, `opening` what it opens, `granting` what staff give, `standing` what the person is told to be.
+goes on and ends, `opening` what it opens, `granting` what staff give, `crediting` what Stripe keeps for a member,
+`standing` what the person is told to be.
 """
 
+from membership.domain.memberships.crediting import (
+    CREDIT,
+    GOES_WITHIN,
+    credit_due,
+    credit_returned,
+    is_left_over,
+    left_over,
+)
 from membership.domain.memberships.doubling import (
     doubles,
     doubles_over,
@@ -74,6 +83,8 @@ from membership.domain.memberships.standing import KEPT_WITHIN
 
 __all__ = [
     "AFTER_END",
+    "CREDIT",
+    "GOES_WITHIN",
     "KEPT_WITHIN",
     "Failure",
     "Join",
@@ -86,6 +97,8 @@ __all__ = [
     "book_refund",
     "contact_of",
     "covered",
+    "credit_due",
+    "credit_returned",
     "doubles",
     "doubles_over",
     "due_announcements",
@@ -101,12 +114,14 @@ __all__ = [
     "gives_way",
     "grant",
     "is_given_back",
+    "is_left_over",
     "is_open",
     "is_same",
     "join",
     "keep",
     "lapse",
     "late",
+    "left_over",
     "live_of",
     "lock_for",
     "lock_membership",

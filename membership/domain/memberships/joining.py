@@ -70,6 +70,8 @@ class Membership(Base):
               postgresql_where=text("status = 'pending'")),
         Index("ix_memberships_double", "doubled_at", sqlite_where=text("doubled_at IS NOT NULL"),
               postgresql_where=text("doubled_at IS NOT NULL")),
+        Index("ix_memberships_credit", "id", sqlite_where=text("credit_minor > 0"),
+              postgresql_where=text("credit_minor > 0")),
         Index("ix_memberships_failed", "ended_by", "ended_at"),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
 from membership.domain import outbox, payments, people, plans
-from membership.domain.memberships import doubling
+from membership.domain.memberships import crediting, doubling
 from membership.domain.memberships import standing as shown
 from membership.domain.memberships.joining import (
     LIVE_STATUSES,
@@ -82,7 +82,8 @@ def _take_over(membership: Membership, standing: Standing) -> None:
     membership.stripe_subscription_id = standing.subscription_id
     membership.stripe_customer_id = standing.customer_id or membership.stripe_customer_id
     membership.stripe_method_id = standing.method_id
-    membership.credit_minor = standing.credit_minor
+    if membership.ended_at is None:  # afterwards it is on its way back: its customer is looked at for that
+        membership.credit_minor = standing.credit_minor
     membership.resumes_at = standing.resumes_at if standing.is_paused else None
     ended = standing.status in ENDED
     membership.ends_at = None if ended else standing.ends_at
@@ -131,6 +132,7 @@ def mail_end(
             "join_url": settings.link(f"/join/{plan.slug}", locale),
             "refunded": _going_back(membership, lambda one: payments.refunded(one) - payments.set_aside(one)),
             "waits": _going_back(membership, payments.set_aside),
+            "credit": _credit(membership),
         },
         now=now,
     )
@@ -147,6 +149,12 @@ def _going_back(membership: Membership, of: Callable[[Payment], Money]) -> dict[
     return shown.told(back) if back.minor else None
 
 
+def _credit(membership: Membership) -> dict[str, object] | None:
+    """What is left of its credit, which goes back once it has ended."""
+    due = crediting.credit_due(membership)
+    return shown.told(due) if due else None
+
+
 def _mail_leaving(membership: Membership, standing: Standing, settings: Settings, now: datetime) -> None:
     assert membership.ends_at is not None
     ends_on, asked_at = shown.day(membership.ends_at, settings), standing.end_asked_at
@@ -159,6 +167,7 @@ def _mail_leaving(membership: Membership, standing: Standing, settings: Settings
             "name": standing.name,
             "plan": shown.plan_name(membership, membership.locale),
             "ends_on": ends_on,
+            "credit": _credit(membership),
             "undo_url": settings.link(f"/leave/{membership.leave_token}", membership.locale),
         },
         now=now,

@@ -183,6 +183,18 @@ def remaining(payment: Payment) -> Money:
     return payment.amount - refunded(payment)
 
 
+def spread(paid: Iterable[Payment], amount: Money) -> list[tuple[Payment, Money]]:
+    """How an amount goes back: off the newest payments first, of each no more than remains; less, where that is not enough."""
+    parts = []
+    for payment in sorted(paid, key=lambda one: (one.paid_at, one.id), reverse=True):
+        if payment.status is PaymentStatus.SUCCEEDED and payment.currency == amount.currency:
+            part = min(amount, remaining(payment))
+            if part.minor > 0:
+                parts.append((payment, part))
+                amount -= part
+    return parts
+
+
 def needs_second(payment: Payment, amount: Money, *, settings: Settings) -> bool:
     """Whether a second person must agree: above the review limit, alone or with what went back before."""
     limit = settings.review_above.get(payment.currency)

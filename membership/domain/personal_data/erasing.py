@@ -92,6 +92,10 @@ def hindrance(person: Person, now: datetime | None = None) -> str | None:
             may_pay,
             N_("A payment page of this person may still be open. Wait for an hour after it was opened."),
         ),
+        (
+            _has_credit,
+            N_("Credit of this person has not gone back yet. Wait until it has, or settle it at Stripe."),
+        ),
         (_refunds_open, N_("A refund to this person is not done yet. Wait until it is, or take it back.")),
     )
     return next((sentence for is_so, sentence in in_the_way if is_so(person)), None)
@@ -132,6 +136,11 @@ def _may_pay(person: Person, *, since: datetime) -> bool:
         Membership.person_id == person.id, Membership.asked == Status.PLEDGED, Membership.joined_at > since
     )
     return any(db.session.scalar(found.limit(1)) is not None for found in (gift, membership))
+
+
+def _has_credit(person: Person) -> bool:
+    """It is kept by their customer at Stripe, who is deleted with them."""
+    return any(one.credit_minor for one in memberships.memberships_of(person.id))
 
 
 def _refunds_open(person: Person) -> bool:

@@ -202,6 +202,7 @@ OURS = {
     "refused": N_("refused after review"),
     "withdrawn": N_("withdrew"),
     "double": N_("was a second one"),
+    "credit": N_("credit that was left"),
     "after-end": N_("paid when it had ended"),
     "staff": "",
 }

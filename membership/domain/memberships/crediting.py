@@ -1,0 +1,55 @@
+"""Credit from a change to less: what Stripe keeps for a member, and what becomes of it once the membership has ended."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, TextClause, func, select, text
+
+from membership.db import db
+from membership.domain.memberships.joining import Membership, MembershipStatus, is_given_back
+from membership.domain.payments import Payment, Refund, RefundStatus
+from membership.money import Money
+
+CREDIT = "credit"
+"""The reason of a refund that gives credit back."""
+GOES_WITHIN = timedelta(hours=1)
+"""By then what can go back by itself is on its way."""
+_SOME = text("memberships.credit_minor > 0")  # in the words of the index
+_KEPT = (RefundStatus.PROPOSED, RefundStatus.ASKED)
+_SENT = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)
+
+
+def credit_due(membership: Membership) -> Money:
+    """What of its credit goes back once it has ended, or has yet to; nothing where all that was paid goes back."""
+    if membership.currency is None or is_given_back(membership):
+        return Money(0, membership.currency or "EUR")
+    return membership.credit + _refunds(membership, _KEPT)
+
+
+def credit_returned(membership: Membership) -> Money:
+    """What of its credit went back."""
+    return _refunds(membership, _SENT)
+
+
+def _refunds(membership: Membership, which: tuple[RefundStatus, ...]) -> Money:
+    """What refunds of its credit come to."""
+    if membership.ended_at is None or membership.currency is None:
+        return Money(0, membership.currency or "EUR")
+    total = select(func.coalesce(func.sum(Refund.amount_minor), 0))
+    theirs = total.join(Payment, Payment.id == Refund.payment_id).where(
+        Payment.membership_id == membership.id,
+        Payment.currency == membership.currency,
+        Refund.reason == CREDIT,
+        Refund.status.in_(which),
+    )
+    return Money(int(db.session.scalar(theirs) or 0), membership.currency)
+
+
+def is_left_over(before: datetime) -> tuple[TextClause | ColumnElement[bool], ...]:
+    """Of a membership: it ended by then, and Stripe keeps credit for it still."""
+    return _SOME, Membership.status == MembershipStatus.ENDED, Membership.ended_at < before
+
+
+def left_over(before: datetime) -> list[str]:
+    """The customers at Stripe that keep credit of memberships which ended by then."""
+    found = select(Membership.stripe_customer_id).where(*is_left_over(before)).order_by(Membership.id)
+    return [one for one in db.session.scalars(found) if one]
