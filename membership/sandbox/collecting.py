@@ -1,7 +1,7 @@
 """Taking the money of an invoice: of renewals and changes without the member, or when somebody pays it.
 
 A renewal's draft is closed after its hour and charged at once; a failure is tried again 3, 5 and 7 days after the
-first, and then the subscription ends and the invoice stays open. While collection is paused the invoice is
+first, and then the subscription ends (or goes on unpaid: a control sets that) and the invoice stays open. While collection is paused the invoice is
 voided or written off instead.
 """
 

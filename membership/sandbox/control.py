@@ -1,6 +1,8 @@
 """The controls beside the pretend Stripe: time, faults, webhooks, and what a bank would do. JSON in and out.
 
-Demo and tests only, from the same machine only. Whatever is misspelt is refused with a sentence.
+Demo and tests only, from the same machine only. Whatever is misspelt is refused with a sentence. They stand in
+`Control` under their names: `POST /_control/retries {"then": "unpaid"}`, say, sets what becomes of a subscription whose
+retries are used up (cancel, as it begins; unpaid; past_due).
 """
 
 import json
@@ -20,6 +22,7 @@ from membership.sandbox import (
     payments,
     portal_configurations,
     refunds,
+    renewals,
     report,
     shapes,
     subscriptions,
@@ -64,6 +67,7 @@ class Control:
             ("GET", "clock"): self._clock,
             ("POST", "clock"): self._move_clock,
             ("POST", "faults"): self._faults,
+            ("POST", "retries"): self._retries,
             ("GET", "webhooks"): self._modes,
             ("POST", "webhooks"): self._set_modes,
             ("POST", "webhooks/release"): self._release,
@@ -130,6 +134,16 @@ class Control:
             raise ControlError('"path" must start with /v1.')
         faults.order(self._account, count, kind, path)
         return {"next": count, "kind": kind, "path": path}
+
+    def _retries(self, body: Body) -> Body:
+        """Somebody sets in the dashboard what becomes of a subscription whose retries are used up."""
+        _only(body, "then")
+        then = _text(body, "then")
+        if then not in renewals.AFTER_RETRIES:
+            raise ControlError(f'"then" must be one of {", ".join(renewals.AFTER_RETRIES)}.')
+        with self._account.store.transaction():
+            self._account.store.set("after_retries", then)
+        return {"then": then}
 
     def _modes(self, body: Body) -> Body:
         _only(body)

@@ -31,7 +31,7 @@ def first(account: Account, subscription: Object, intent: Object, lines: list[Ob
 def draft(
     account: Account, subscription: Object, reason: str, lines: list[Object], *, since: int | None = None
 ) -> Object:
-    """A new invoice; those of renewals wait for an hour before they are charged."""
+    """A new invoice; those of renewals wait for an hour before they are charged, those of an unpaid one for ever."""
     body = invoice_shape.blank(account, subscription, reason, new_id("in"), lines, since=since)
     if reason == "subscription_cycle":
         body |= {
@@ -39,7 +39,7 @@ def draft(
             "next_payment_attempt": account.now() + HOUR,
         }
     pause = subscription["pause_collection"]
-    if pause and pause["behavior"] == "keep_as_draft":
+    if (pause and pause["behavior"] == "keep_as_draft") or subscription["status"] == "unpaid":
         body |= {"auto_advance": False, "automatically_finalizes_at": None, "next_payment_attempt": None}
     return account.add(body, "invoice.created")
 

@@ -9,6 +9,10 @@ from membership.sandbox.clock import DAY, HOUR
 from membership.sandbox.store import Object
 from membership.sandbox.subscription_shape import ENDED, ends, ends_at, stops, with_items
 
+AFTER_RETRIES = ("cancel", "unpaid", "past_due")
+"""What the dashboard can say becomes of a subscription whose retries are used up: it ends, or goes on unpaid."""
+LATE = ("past_due", "unpaid")
+
 _ANNOUNCED = 7 * DAY
 _COMPLETED_WITHIN = 23 * HOUR
 
@@ -117,7 +121,7 @@ def payment_went_through(account: Account, bill: Object) -> None:
     if is_resumption(subscription, bill):
         take_up(account, subscription, "active")
     elif subscription["status"] == "incomplete" or (
-        subscription["status"] == "past_due" and not _others_failed(account, bill)
+        subscription["status"] in LATE and not _others_failed(account, bill)
     ):
         account.change(subscription, "customer.subscription.updated", status="active")
 
@@ -145,12 +149,21 @@ def payment_failed(account: Account, bill: Object, *, last: bool) -> None:
             take_up(account, subscription, "past_due")
         elif last:
             abandon(account, subscription, bill)
-    elif subscription["status"] in {*ENDED, "incomplete", "paused"}:
+    elif subscription["status"] in {*ENDED, "incomplete", "paused", "unpaid"}:
         return
     elif last:
-        end(account, subscription, reason="payment_failed")
+        _use_up(account, subscription)
     else:
         account.change(subscription, "customer.subscription.updated", status="past_due")
+
+
+def _use_up(account: Account, subscription: Object) -> None:
+    """Nothing is tried again: what becomes of it is a setting of the dashboard, which no call tells."""
+    becomes = account.store.setting("after_retries", "cancel")
+    if becomes == "cancel":
+        end(account, subscription, reason="payment_failed")
+    else:
+        account.change(subscription, "customer.subscription.updated", status=becomes)
 
 
 def given_up(account: Account, bill: Object) -> None:
@@ -164,7 +177,7 @@ def given_up(account: Account, bill: Object) -> None:
     elif subscription["status"] == "incomplete":
         status = "incomplete_expired" if bill["status"] == "void" else "active"
         account.change(subscription, "customer.subscription.updated", status=status)
-    elif subscription["status"] == "past_due" and not _others_failed(account, bill):
+    elif subscription["status"] in LATE and not _others_failed(account, bill):
         account.change(subscription, "customer.subscription.updated", status="active")
 
 

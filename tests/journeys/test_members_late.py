@@ -112,3 +112,40 @@ def test_what_is_paid_after_the_end_goes_back(ana, stripe, mailbox):
     assert pays_by_hand(ana).status_code == 303
     control(stripe, "webhooks", modes=[])
     comes_too_late(ana, stripe, mailbox)
+
+
+@pytest.mark.parametrize("then", ["unpaid", "past_due"])
+def test_a_membership_ends_with_its_last_try_whatever_stripe_is_set_to(ana, stripe, mailbox, then):
+    control(stripe, "retries", then=then)
+    becomes_late(ana, stripe)
+    late = ana.membership.late_invoice_id
+    mailbox.clear()
+    for _ in range(3):
+        stripe.advance(days=3)
+        settle(stripe)
+    assert "So the membership ends" in mailbox[-1].get_body(("plain",)).get_content()
+    again = Joiner(stripe, email=ana.email)
+    assert again.joins().doubled_at is None  # the mail says how, and nobody is told that there are two
+    stripe.advance(seconds=60)
+    checkout.resume_calls()
+    settle(stripe)
+    stripe.advance(seconds=60)
+    checkout.resume_calls()
+    mine = ana.membership
+    assert (mine.status, mine.ended_by) == (MembershipStatus.ENDED, "failed")
+    assert account.here().gateway.invoice(late).status == "void"
+    assert state(stripe)["subscriptions_live"] == 1
+    assert not any("ended" in one["Subject"] for one in mailbox)
+
+
+def test_a_payment_by_hand_after_the_last_try_keeps_the_membership_if_stripe_has_it_first(ana, stripe):
+    control(stripe, "retries", then="unpaid")
+    becomes_late(ana, stripe)
+    control(stripe, "webhooks", modes=["drop"])
+    stripe.advance(days=8)
+    assert pays_by_hand(ana).status_code == 303
+    control(stripe, "webhooks", modes=[])
+    inbox.look_at([("invoice", ana.membership.late_invoice_id)])
+    settle(stripe)
+    assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ACTIVE, None)
+    assert state(stripe)["refunded"] == 0

@@ -217,6 +217,24 @@ def test_a_failing_renewal_is_tried_three_more_times_and_ends(bench):
     assert len(bills(bench, member)) == 2
 
 
+@pytest.mark.parametrize(("then", "next_bill"), [("unpaid", ("draft", 0)), ("past_due", ("open", 1))])
+def test_what_becomes_of_used_up_retries_is_set_in_the_dashboard(bench, then, next_bill):
+    assert "one of" in bench.control("retries", {"then": "pause"}, status=400)["error"]
+    bench.control("retries", {"then": then})
+    member = lapsing(bench)
+    bench.sandbox.advance(days=40)
+    late = bills(bench, member)[-1]
+    assert (now_of(bench, member).status, late.status, late.next_payment_attempt) == (then, "open", None)
+    bench.sandbox.advance(days=22)
+    newest = bills(bench, member)[-1]
+    assert (newest.status, newest.attempt_count) == next_bill
+    assert now_of(bench, member).status == then
+    if then == "unpaid":
+        bench.control("card", {"subscription": member.id, "card_number": "4242424242424242"})
+        bench.v1.invoices.pay(late.id)
+        assert now_of(bench, member).status == "active"
+
+
 def test_a_new_card_rescues_the_membership(bench):
     member = lapsing(bench)
     bench.sandbox.advance(days=32)

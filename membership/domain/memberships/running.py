@@ -72,7 +72,8 @@ def follow(membership: Membership, standing: Standing, *, settings: Settings, no
 
 def _goes_on(membership: Membership, standing: Standing) -> None:
     """It is not going to end, whoever may have asked for that before; paid up, it is late no more."""
-    if not standing.is_asked_to_end and not is_given_back(membership):
+    is_used_up = membership.ended_by == "failed" and membership.status is MembershipStatus.PAST_DUE
+    if not (standing.is_asked_to_end or is_used_up or is_given_back(membership)):
         membership.ended_by = None
     if membership.status is MembershipStatus.ACTIVE and membership.ended_by is None:
         membership.late_attempts = 0
@@ -175,7 +176,10 @@ def _mail_leaving(membership: Membership, standing: Standing, settings: Settings
 
 
 def late(membership: Membership, failure: Failure, *, settings: Settings, now: datetime) -> None:
-    """A payment failed: note how often, and write at the first, the second and the last time."""
+    """A payment failed: note how often, and write at the first, the second and the last time.
+
+    With the last it ends: we said so, whether or not Stripe is set to end it.
+    """
     if not membership.is_live and membership.ended_by != "failed":
         return
     if failure.attempts <= membership.late_attempts and membership.late_invoice_id == failure.invoice_id:
@@ -186,6 +190,8 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
     which = "last" if failure.again_at is None else {1: "first", 2: "again"}.get(failure.attempts)
     if which is None:
         return
+    if which == "last":
+        membership.ended_by = membership.ended_by or "failed"
     locale, plan = membership.locale, plans.plan_of(membership.plan_id)
     until = open_until(membership, grace_days=settings.grace_days)
     fix = f"/join/{plan.slug}" if which == "last" else f"/account/card?membership={membership.reference}"
