@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from membership import clock
 from membership.db import db
-from membership.domain import donations, fundraisers, ledger, payments, reports, returns, roles
+from membership.domain import donations, fundraisers, ledger, memberships, payments, reports, returns, roles
 from membership.domain.payments import RefundStatus, Settlement
 from membership.errors import Conflict, Invalid, NotAllowed
 from membership.money import Money, parse
@@ -162,7 +162,11 @@ def test_a_held_gift_of_which_a_part_was_transferred_is_accepted_for_the_rest(ap
 
 @pytest.mark.parametrize(
     ("which", "index"),
-    [(payments.proposed_refunds, "ix_refunds_proposed"), (payments.unreturned_refunds, "ix_refunds_failed")],
+    [
+        (payments.proposed_refunds, "ix_refunds_proposed"),
+        (payments.unreturned_refunds, "ix_refunds_failed"),
+        (lambda: memberships.left_over(clock.now()), "ix_memberships_credit"),
+    ],
 )
 def test_what_waits_is_found_along_its_own_index(app, database, which, index):
     heard, connection = [], db.session.connection()

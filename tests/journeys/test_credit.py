@@ -6,7 +6,7 @@ from membership import clock
 from membership.billing import account, checkout, inbox, poll
 from membership.billing.checkout import Outcome
 from membership.db import db
-from membership.domain import ledger, memberships, payments, plans, reports
+from membership.domain import ledger, memberships, payments, people, personal_data, plans, reports
 from membership.domain.memberships import MembershipStatus
 from membership.domain.payments import RefundStatus
 from membership.domain.roles import Ability
@@ -186,10 +186,13 @@ def test_what_no_payment_can_give_back_stands_at_the_desk_until_it_is_settled(an
     has_credit(ana)
     (paid,) = payments.payments_of(membership_id=ana.membership.id)
     checkout.refund(payments.ask_refund(paid, EUR("100")))
+    assert memberships.credit_due(ana.membership) == EUR("150")
     ends(ana)
     all_is_said(stripe)
     assert at_stripe(ana) == (-9500, [15000], 25000)
     assert matters(stripe) == [("credit", ["95.00 EUR"])]
+    assert not memberships.credit_due(ana.membership)
+    assert "Credit of this person" in (personal_data.hindrance(people.find_by_email(ana.email)) or "")
     told = {"amount": 9500, "currency": "eur"}
     v1().customers.balance_transactions.create(ana.membership.stripe_customer_id, told)  # in the dashboard
     all_is_said(stripe)

@@ -89,4 +89,4 @@ def test_credit_that_no_payment_gives_back_leads_staff_to_its_member(app, ana, s
     assert "€245" in said
     listed = staff_reads(app, ana, "/staff/people?course=credit")
     assert "Ana" in listed
-    assert "Otherwise transfer it, and set the customer's balance at Stripe to zero." in staff_reads(app, ana)
+    assert "Otherwise see whether it is still due, transfer it if so" in staff_reads(app, ana)

@@ -65,8 +65,7 @@ def _locked(customer_id: str) -> list[Membership]:
 def _parts(theirs: list[Membership], amount: Money) -> list[tuple[Payment, Money]]:
     """What goes back of which payment; each is locked, so that nobody gives back the same money meanwhile."""
     paid = [one for mine in theirs for one in payments.payments_of(membership_id=mine.id)]
-    usual = [payments.lock_payment(one.id) for one in paid if one.apart is None]
-    return payments.spread(usual, amount)
+    return payments.spread([payments.lock_payment(one.id) for one in paid], amount)
 
 
 def _total(parts: list[tuple[Payment, Money]], currency: str) -> Money:

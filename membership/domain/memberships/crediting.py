@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, TextClause, func, select, text
 
 from membership.db import db
-from membership.domain.memberships.joining import Membership, MembershipStatus, is_given_back
+from membership.domain import payments
+from membership.domain.memberships.joining import Membership, is_given_back
 from membership.domain.payments import Payment, Refund, RefundStatus
 from membership.money import Money
 
@@ -19,10 +20,15 @@ _SENT = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEE
 
 
 def credit_due(membership: Membership) -> Money:
-    """What of its credit goes back once it has ended, or has yet to; nothing where all that was paid goes back."""
-    if membership.currency is None or is_given_back(membership):
-        return Money(0, membership.currency or "EUR")
-    return membership.credit + _refunds(membership, _KEPT)
+    """What of its credit goes back once it has ended, or has yet to: as much as its payments can give back.
+
+    Nothing, where all that was paid goes back anyway.
+    """
+    due = _refunds(membership, _KEPT)
+    if membership.credit and not is_given_back(membership):
+        paid = payments.payments_of(membership_id=membership.id)
+        due += sum((part for _, part in payments.spread(paid, membership.credit)), Money(0, due.currency))
+    return due
 
 
 def credit_returned(membership: Membership) -> Money:
@@ -46,7 +52,7 @@ def _refunds(membership: Membership, which: tuple[RefundStatus, ...]) -> Money:
 
 def is_left_over(before: datetime) -> tuple[TextClause | ColumnElement[bool], ...]:
     """Of a membership: it ended by then, and Stripe keeps credit for it still."""
-    return _SOME, Membership.status == MembershipStatus.ENDED, Membership.ended_at < before
+    return _SOME, Membership.ended_at < before
 
 
 def left_over(before: datetime) -> list[str]:

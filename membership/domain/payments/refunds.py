@@ -184,14 +184,18 @@ def remaining(payment: Payment) -> Money:
 
 
 def spread(paid: Iterable[Payment], amount: Money) -> list[tuple[Payment, Money]]:
-    """How an amount goes back: off the newest payments first, of each no more than remains; less, where that is not enough."""
+    """How an amount goes back: off the newest payments first, of each no more than remains; less, where that is not enough.
+
+    What was set apart waits for staff.
+    """
     parts = []
-    for payment in sorted(paid, key=lambda one: (one.paid_at, one.id), reverse=True):
-        if payment.status is PaymentStatus.SUCCEEDED and payment.currency == amount.currency:
-            part = min(amount, remaining(payment))
-            if part.minor > 0:
-                parts.append((payment, part))
-                amount -= part
+    usual = [one for one in paid if one.status is PaymentStatus.SUCCEEDED and one.apart is None]
+    for payment in sorted(usual, key=lambda one: (one.paid_at, one.id), reverse=True):
+        if not amount:
+            break
+        if payment.currency == amount.currency and (part := min(amount, remaining(payment))):
+            parts.append((payment, part))
+            amount -= part
     return parts
 
 
