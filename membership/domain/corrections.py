@@ -253,12 +253,6 @@ def find_by_token(token: str) -> Correction | None:
     return db.session.scalar(select(Correction).where(Correction.cancel_hash == _hash(token)))
 
 
-def waiting() -> list[Correction]:
-    """The proposals that nobody has decided, oldest first."""
-    found = select(Correction).where(Correction.status == CorrectionStatus.PROPOSED)
-    return list(db.session.scalars(found.order_by(Correction.id)))
-
-
 def is_ripe(now: datetime) -> ColumnElement[bool]:
     """Proposals that may be decided now."""
     return (Correction.status == CorrectionStatus.PROPOSED) & (Correction.ripe_at <= now)
