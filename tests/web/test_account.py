@@ -125,7 +125,7 @@ def test_whoever_has_left_is_told_at_once_that_the_plan_cannot_be_changed(ana):
     ana.presses("/account/leave")
     ana.opens("/account")
     said = ana.follows(ana.ours.get("/account/plan"))
-    assert "As it stands, plan and amount cannot be changed." in said
+    assert "Plan and amount cannot be changed just now." in said
     assert "Stay a member after all" in said
     assert "As it stands" not in ana.opens("/account")
     found = hrefs(ana, "/join/patron")
