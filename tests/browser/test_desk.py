@@ -51,33 +51,34 @@ def shown(clerk):
     ]
 
 
-def test_was_i_charged_twice(demo, nino, clerk, visit, email):
+def test_was_i_charged_twice(demo, nino, clerk, email, js):
     assert demo.comes_true(demo.is_quiet)
     booked = demo.balance("membership*")
-    admin = clerk("admin")
-    desk.comes_in(admin, "admin")
-    desk.finds(admin, "კვარაცხელია")
-    expect(admin.tab.locator("main .ledger tbody th").first).to_contain_text(NAME)
-    desk.finds(admin, email)
-    main = admin.tab.locator("main")
+    role = "admin" if js else "treasurer"  # nobody waits for the next code of one app
+    staff = clerk(role, js=js)
+    desk.comes_in(staff, role)
+    desk.finds(staff, "კვარაცხელია")
+    expect(staff.tab.locator("main .ledger tbody th").first).to_contain_text(NAME)
+    desk.finds(staff, email)
+    main = staff.tab.locator("main")
     expect(main).to_contain_text("Not charged twice: 2 payments of €10 for different things.")
 
     paid = main.locator("section[aria-labelledby=payments] tbody tr", has_text="Friend")
-    page = admin.tab.url
+    page = staff.tab.url
     paid.locator("a[href*='do=refund']").click()
     demo.time_passes(seconds=660)  # a second factor counts for ten minutes
-    admin.tab.reload()
-    desk.sends(admin, amount="5", code="000000")
-    expect(admin.tab.locator("#do-code-wrong")).to_be_visible()
+    staff.tab.reload()
+    desk.sends(staff, amount="5", code="000000")
+    expect(staff.tab.locator("#do-code-wrong")).to_be_visible()
     assert demo.state(email)["refunded"] == 0
-    desk.sends(admin, code=desk.code(demo, "admin"))
-    expect(admin.tab.locator("[role=status].told")).to_contain_text("€5 goes back")
+    desk.sends(staff, code=desk.code(demo, role))
+    expect(staff.tab.locator("[role=status].told")).to_contain_text("€5 goes back")
     expect(paid).to_contain_text("€5")
     assert demo.state(email)["refunded"] == 500
     assert demo.comes_true(lambda: abs(demo.balance("membership*") - booked) == 500)
     assert len(demo.mails_after_a_while(email, 4)) == 4, [mail["subject"] for mail in demo.mails(email)]
 
-    viewer = clerk("viewer")
+    viewer = clerk("viewer", js=js)
     desk.comes_in(viewer, "viewer", page.removeprefix(demo.url))
     expect(viewer.tab.locator("main")).to_contain_text(NAME)
     expect(viewer.tab.locator("main a[href*='do=']")).to_have_count(0)

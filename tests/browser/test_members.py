@@ -108,9 +108,9 @@ def test_every_page_of_the_account_and_everything_back(visit, demo, email):
     reader.is_content()
 
 
-def test_a_card_fails_then_leaving_and_coming_back(visit, demo, email):
-    ana = visit()
-    reader = Reader(ana)
+def test_a_card_fails_then_leaving_and_coming_back(visit, demo, email, js):
+    ana = visit(js=js)
+    reader = Reader(ana, looks=js)
     members.mending(ana, reader)
     assert demo.comes_true(demo.is_quiet)
     assert subjects(demo, email) == {
