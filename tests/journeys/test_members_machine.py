@@ -25,9 +25,12 @@ from hypothesis.stateful import (
 from membership import clock
 from membership.billing import account, checkout, poll
 from membership.db import db, writing
-from membership.domain import ledger, memberships, people, plans
+from membership.domain import ledger, memberships, payments, people, plans
 from membership.domain.memberships import Kind, Membership
+from membership.domain.payments import Payment, PaymentStatus
+from membership.domain.people import Person
 from membership.errors import DomainError
+from membership.money import Money
 from tests import make
 from tests.journeys.donor import control, settle
 from tests.journeys.joiner import Joiner
@@ -36,7 +39,9 @@ from tests.records import records
 NUMBER = count(1)
 GRACE = timedelta(days=14)
 GONE = ("canceled", "incomplete_expired")
-PLANS = st.sampled_from(["friend", "patron"])
+PERKS = {"friend": {"letters"}, "patron": {"letters", "talks"}}
+PLANS = st.sampled_from(sorted(PERKS))
+UNDOING = (checkout.withdraw, checkout.end_now)
 RHYTHM = st.sampled_from(["month", "month", "year"])
 
 
@@ -45,31 +50,51 @@ def moment(seconds: int) -> datetime:
 
 
 class Model:
-    """What should be open, told from Stripe's own objects and from what staff did."""
+    """What should be open, told from Stripe's own objects and from what staff did.
+
+    `given` and `extra` name a membership as `key_of` does.
+    """
 
     def __init__(self) -> None:
         self.undone: set[str] = set()
-        self.given: dict[str, datetime] = {}
+        self.given: dict[str, tuple[str, datetime | None]] = {}
         self.extra: dict[str, datetime] = {}
 
     def until(self, sub: Any) -> datetime | None:
         """Until when one subscription opens its plan; None for never."""
         v1 = account.here().gateway._client.v1
         bills = v1.invoices.list({"subscription": sub.id, "limit": 100}).data
-        paid = [line.period.end for bill in bills if bill.status == "paid" for line in bill.lines.data]
+        paid = [bill for bill in bills if bill.status == "paid"]
         gave_up = sub.cancellation_details.reason == "payment_failed"  # the grace that was promised holds
         if not paid or (sub.status in GONE and not gave_up) or sub.id in self.undone:
             return None
-        end = moment(max(paid))
+        newest = max(
+            paid, key=lambda bill: bill.created
+        )  # what was bought last counts, less what it gives credit for
+        end = moment(max(line.period.end for line in newest.lines.data if line.amount >= 0))
         rests = sub.pause_collection is not None or sub.status == "paused"
         until = end if rests else end + GRACE
         if sub.cancel_at_period_end:
             until = min(until, max(end, moment(sub["items"].data[0].current_period_end)))
         return until
 
-    def opens(self, subs: list[Any], now: datetime) -> bool:
-        ends = [self.until(sub) for sub in subs] + [*self.given.values(), *self.extra.values()]
-        return any(end is not None and now < end for end in ends)
+    def opens(self, subs: list[Any], now: datetime) -> set[str]:
+        """The perks that are open: those of every plan that somebody has at this moment, however they came to it."""
+        has = [(plan_of(sub), self.until(sub)) for sub in subs]
+        has += [(plan_of(sub), self.extra.get(sub.id)) for sub in subs]
+        has += [(plan, until) for plan, until in self.given.values()]
+        has += [(plan, self.extra.get(key)) for key, (plan, _until) in self.given.items()]
+        return {perk for plan, end in has if end is not None and now < end for perk in PERKS[plan]}
+
+
+def plan_of(sub: Any) -> str:
+    """The plan that a subscription sells, by its product."""
+    found: str = sub["items"].data[0].price.product
+    return found.removeprefix("plan_").partition("__")[0]
+
+
+def key_of(mine: Membership) -> str:
+    return mine.stripe_subscription_id or mine.reference
 
 
 class Members(RuleBasedStateMachine):
@@ -92,6 +117,18 @@ class Members(RuleBasedStateMachine):
 
     def paid(self) -> Membership | None:
         return next((one for one in self.mine() if one.is_live and one.kind is Kind.PAID), None)
+
+    def live(self) -> list[Membership]:
+        return [one for one in self.mine() if one.is_live]
+
+    def refundable(self) -> list[Payment]:
+        paid = [one for mine in self.mine() for one in payments.payments_of(membership_id=mine.id)]
+        return [
+            one for one in paid if one.status is PaymentStatus.SUCCEEDED and payments.remaining(one).minor > 1
+        ]
+
+    def staff(self) -> Person:
+        return make.person("desk@example.org", "Desk")
 
     def subscriptions(self) -> list[Any]:
         v1 = account.here().gateway._client.v1
@@ -157,10 +194,29 @@ class Members(RuleBasedStateMachine):
     @precondition(lambda self: self.paid())
     @rule()
     def withdraws(self) -> None:
-        found = self.paid()
-        if self.try_to(checkout.withdraw, found):
-            self.model.undone.add(found.stripe_subscription_id)
-            self.model.extra.pop(found.reference, None)
+        self.undoes(checkout.withdraw, self.paid())
+
+    @precondition(lambda self: self.live())
+    @rule()
+    def staff_end_it(self) -> None:
+        self.undoes(checkout.end_now, self.live()[0])
+
+    def undoes(self, verb: Callable[..., Any], mine: Membership) -> None:
+        """Afterwards it opens nothing, whoever gave what."""
+        key = key_of(mine)
+        if self.try_to(verb, mine):
+            self.model.undone.add(key)
+            self.model.extra.pop(key, None)
+            if key in self.model.given:
+                self.model.given[key] = (self.model.given[key][0], None)
+
+    @precondition(lambda self: self.refundable())
+    @rule(whole=st.booleans())
+    def staff_refund(self, whole: bool) -> None:
+        paid = self.refundable()[-1]
+        left = payments.remaining(paid)
+        some = left if whole else Money(left.minor // 2, left.currency)
+        self.try_to(lambda: checkout.refund(payments.ask_refund(paid, some, by=self.staff())))
 
     @rule(number=st.sampled_from([1, 5, 15, 31]))
     def days_pass(self, number: int) -> None:
@@ -169,26 +225,26 @@ class Members(RuleBasedStateMachine):
             settle(self.stripe)
 
     @precondition(lambda self: self.person)
-    @rule(number=st.integers(1, 40))
-    def is_given_one(self, number: int) -> None:
-        until, staff = clock.now() + timedelta(days=number), make.person("desk@example.org", "Desk")
+    @rule(plan=PLANS, number=st.integers(1, 40))
+    def is_given_one(self, plan: str, number: int) -> None:
+        until = clock.now() + timedelta(days=number)
         mine = memberships.grant(
-            self.person, plans.get_plan("friend"), kind=Kind.COMPLIMENTARY, until=until, by=staff,
+            self.person, plans.get_plan(plan), kind=Kind.COMPLIMENTARY, until=until, by=self.staff(),
             reason="thanks", settings=make.settings(),
         )  # fmt: skip
-        self.model.given[mine.reference] = until
+        self.model.given[mine.reference] = (plan, until)
         db.session.commit()
 
     @precondition(lambda self: self.mine())
     @rule(number=st.integers(1, 20))
     def is_extended(self, number: int) -> None:
-        mine, staff = self.mine()[0], make.person("desk@example.org", "Desk")
-        subs = [one for one in self.subscriptions() if one.id == mine.stripe_subscription_id]
-        known = [self.model.until(one) for one in subs]
-        known += [self.model.given.get(mine.reference), self.model.extra.get(mine.reference), clock.now()]
-        if self.try_to(memberships.extend, mine, days=number, by=staff, reason="", settings=make.settings()):
+        mine, by = self.mine()[0], self.staff()
+        key, (_plan, given) = key_of(mine), self.model.given.get(key_of(mine), ("", None))
+        known = [self.model.until(one) for one in self.subscriptions() if one.id == key]
+        known += [given, self.model.extra.get(key), clock.now()]
+        if self.try_to(memberships.extend, mine, days=number, by=by, reason="", settings=make.settings()):
             longest = max(one for one in known if one is not None)
-            self.model.extra[mine.reference] = longest + timedelta(days=number)
+            self.model.extra[key] = longest + timedelta(days=number)
 
     @precondition(lambda self: any(one.doubled_at for one in self.mine()))
     @rule()
@@ -205,10 +261,13 @@ class Members(RuleBasedStateMachine):
             v1.subscriptions.update(sub, {"cancel_at_period_end": True})
 
     @precondition(lambda self: self.paid())
-    @rule(verb=st.sampled_from([checkout.leave, checkout.come_back, checkout.go_on]))
-    def replies_are_lost(self, verb: Callable[..., Any]) -> None:
-        control(self.stripe, "faults", next=3, kind="drop_reply", path="/v1/subscriptions")
-        self.try_to(verb, self.paid())
+    @rule(
+        verb=st.sampled_from([checkout.leave, checkout.come_back, checkout.go_on, *UNDOING]),
+        kind=st.sampled_from(["drop_reply", "timeout", "timeout_after_commit"]),
+    )
+    def replies_are_lost(self, verb: Callable[..., Any], kind: str) -> None:
+        control(self.stripe, "faults", next=3, kind=kind, path="/v1/")
+        (self.undoes if verb in UNDOING else self.try_to)(verb, self.paid())
         control(self.stripe, "faults", next=0, kind="500", path="/v1/")
 
     @rule()
@@ -243,11 +302,15 @@ class Members(RuleBasedStateMachine):
             return
         now = clock.now()
         for mine in self.mine():  # a second one that nobody kept is given back: nothing of it is open
-            if mine.ended_by == "double" and mine.stripe_subscription_id:
-                self.model.undone.add(mine.stripe_subscription_id)
-                self.model.extra.pop(mine.reference, None)
-        ours = memberships.plans_open_to(self.person.id, grace_days=14, now=now)
-        assert bool(ours) == self.model.opens(self.subscriptions(), now)
+            if mine.ended_by == "double":
+                self.model.undone.add(key_of(mine))
+                self.model.extra.pop(key_of(mine), None)
+        may = {
+            slug
+            for slug in ("letters", "talks")
+            if memberships.may_open(self.person.id, plans.get_perk(slug), grace_days=14, now=now)
+        }
+        assert may == self.model.opens(self.subscriptions(), now)
 
     def nobody_pays_twice_unless_staff_were_told(self) -> None:
         live = [s for s in self.subscriptions() if s.status not in GONE and not s.cancel_at_period_end]
@@ -259,7 +322,7 @@ class Members(RuleBasedStateMachine):
 def test_what_is_open_to_a_member_equals_a_small_model(app, stripe):
     make.the_newsroom()
     make.plan("friend", perks=("letters",))
-    make.plan("patron", prices={"month": "15", "year": "150"}, perks=("letters",))
+    make.plan("patron", prices={"month": "15", "year": "150"}, perks=("letters", "talks"))
     db.session.commit()
     run_state_machine_as_test(
         lambda: Members(stripe),
