@@ -26,7 +26,7 @@ def find_other(membership: Membership) -> Membership | None:
     return db.session.scalar(_others(membership).limit(1)) if membership.person_id is not None else None
 
 
-def _others(membership: Membership) -> Select[tuple[Membership]]:
+def _others(membership: Membership) -> Select[Membership]:
     going = select(Membership).where(
         Membership.person_id == membership.person_id,
         Membership.id != membership.id,
@@ -49,7 +49,7 @@ def find_second(membership: Membership) -> Membership | None:
     return None
 
 
-def _waiting(person_id: int) -> Select[tuple[Membership]]:
+def _waiting(person_id: int) -> Select[Membership]:
     found = select(Membership).where(Membership.person_id == person_id, Membership.doubled_at.is_not(None))
     return found.order_by(Membership.id)
 
