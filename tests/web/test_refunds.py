@@ -150,3 +150,20 @@ def test_ending_a_dear_second_membership_leaves_its_refund_to_somebody_else(app,
     ((refund, _),) = payments.proposed_refunds()
     assert settles(other, refund, "approve").status_code == 303
     assert state(stripe)["refunded"] == 500
+
+
+def test_what_is_only_proposed_is_nowhere_said_to_be_given_back(app, stripe, client, paid):
+    payments.ask_refund(paid, EUR("20"), needs_second=True)
+    giver, reader = people.person_of(paid.person_id), app.test_client()
+    signed_in.as_staff(client, "treasurer")
+    signed_in.as_member(reader, giver)
+    for browser, path in (
+        (client, "/staff/payments"),
+        (client, f"/staff/people/{giver.reference}"),
+        (reader, "/account/receipts"),
+        (reader, f"/account/receipts/{paid.reference}"),
+    ):
+        browser.get(path)
+        assert "€20" in text(browser)
+        for said in ("€20 given back", "Given back €20", "Refunded", "goes back"):
+            assert said not in text(browser)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 
 from membership.db import db
 from membership.domain.payments.arriving import Payment
-from membership.domain.payments.refunds import COUNTED, Refund, RefundStatus
+from membership.domain.payments.refunds import COUNTED, SENT, Refund, RefundStatus
 from membership.errors import N_, NotFound
 from membership.money import Money
 
@@ -31,7 +31,7 @@ def refunded_of(payments: Sequence[Payment]) -> dict[int, Money]:
     """Payment id -> what was given back of it or is on its way, where anything was; in one query."""
     ids = {one.id: one.currency for one in payments}
     total = func.sum(Refund.amount_minor)
-    found = select(Refund.payment_id, total).where(Refund.payment_id.in_(ids), Refund.status.in_(COUNTED))
+    found = select(Refund.payment_id, total).where(Refund.payment_id.in_(ids), Refund.status.in_(SENT))
     return {
         payment_id: Money(int(minor), ids[payment_id])
         for payment_id, minor in db.session.execute(found.group_by(Refund.payment_id))

@@ -40,13 +40,14 @@ class RefundStatus(StrEnum):
     CANCELED = "canceled"
 
 
-COUNTED = (
-    RefundStatus.PROPOSED,
+SENT = (
     RefundStatus.ASKED,
     RefundStatus.PENDING,
     RefundStatus.REQUIRES_ACTION,
     RefundStatus.SUCCEEDED,
 )
+COUNTED = (RefundStatus.PROPOSED, *SENT)
+"""What nobody can give back again: what went back or is on its way, and what waits for a second person."""
 PROPOSED = "status = 'proposed'"
 FAILED = "(status = 'failed' OR status = 'canceled' AND stripe_refund_id IS NOT NULL)"
 """What came to nothing at Stripe; a proposal that was taken back was never asked for there."""

@@ -17,7 +17,7 @@ from membership.domain.donations import Donation, Interval
 from membership.domain.memberships import Membership
 from membership.domain.outbox import Email
 from membership.domain.payments import Payment, PaymentStatus, Refund
-from membership.domain.payments.refunds import COUNTED
+from membership.domain.payments.refunds import COUNTED, SENT, RefundStatus
 from membership.domain.people import Person
 from membership.domain.plans import Perk, PerkCode
 from membership.domain.signins import Session, SignIn
@@ -41,14 +41,17 @@ class Paid:
 
     @property
     def refunded(self) -> Money:
-        """What was given back, is on its way or is proposed."""
-        back = sum(one.amount_minor for one in self.refunds if one.status in COUNTED)
-        return Money(back, self.payment.currency)
+        """What was given back or is on its way."""
+        return self._sum(SENT)
 
     @property
     def remains(self) -> Money:
         """What could still be given back."""
-        return self.payment.amount - self.refunded
+        return self.payment.amount - self._sum(COUNTED)
+
+    def _sum(self, statuses: tuple[RefundStatus, ...]) -> Money:
+        back = sum(one.amount_minor for one in self.refunds if one.status in statuses)
+        return Money(back, self.payment.currency)
 
     def amount_of(self, refund: Refund) -> Money:
         """What one refund gives back."""

@@ -10,12 +10,11 @@ from membership.db import db
 from membership.domain.memberships import Membership, MembershipStatus
 from membership.domain.notes import Label
 from membership.domain.payments import Payment, PaymentStatus, Refund
-from membership.domain.payments.refunds import COUNTED, RefundStatus
+from membership.domain.payments.refunds import SENT
 from membership.domain.reports.paging import Asked
 from membership.money import Money
 
 _LIVE = (MembershipStatus.ACTIVE, MembershipStatus.PAST_DUE, MembershipStatus.PAUSED)
-_BACK = tuple(status for status in COUNTED if status is not RefundStatus.PROPOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def _add_money(found: dict[int, Beside]) -> None:
     went: Asked = (
         select(Payment.person_id, Payment.currency, func.sum(Refund.amount_minor))
         .join(Refund, Refund.payment_id == Payment.id)
-        .where(Payment.person_id.in_(found), Refund.status.in_(_BACK))
+        .where(Payment.person_id.in_(found), Refund.status.in_(SENT))
         .group_by(Payment.person_id, Payment.currency)
     )
     back = {(person, currency): int(minor) for person, currency, minor in db.session.execute(went)}

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.engine import Row
 
 from membership.db import db
@@ -14,11 +14,13 @@ from membership.domain.donations import Donation
 from membership.domain.fundraisers import Fundraiser
 from membership.domain.memberships import Membership
 from membership.domain.payments import Payment, PaymentStatus, Refund
-from membership.domain.payments.refunds import COUNTED
+from membership.domain.payments.refunds import COUNTED, SENT
 from membership.domain.people import Person
 from membership.domain.reports.names import Named, named
 from membership.domain.reports.paging import SIZE, TOP, Asked, Page, Place, cut, from_place
 from membership.money import Money
+
+NOTHING = (0, 0)
 
 
 class State(StrEnum):
@@ -55,18 +57,15 @@ class Paid:
     status: PaymentStatus
     settled: Money | None
     fee: Money | None
-    refunded: Money | None
+    refunded: Money
+    remains: Money
+    """What could still be given back: what is proposed could not."""
     apart: str | None
     is_held: bool
     who: Named | None
     fundraiser_id: int | None
     plan_id: int | None
     interval: str | None
-
-    @property
-    def remains(self) -> Money:
-        """What could still be given back."""
-        return self.amount if self.refunded is None else self.amount - self.refunded
 
     @property
     def is_left_to_staff(self) -> bool:
@@ -123,10 +122,7 @@ def _in_state(found: Asked, state: State | None) -> Asked:
 
 def _shown(rows: list[Row[Any]]) -> list[Paid]:
     whose = named(row.owner_id for row in rows)
-    back = select(Refund.payment_id, func.sum(Refund.amount_minor)).where(
-        Refund.payment_id.in_([row.id for row in rows]), Refund.status.in_(COUNTED)
-    )
-    went = {one: int(minor) for one, minor in db.session.execute(back.group_by(Refund.payment_id))}
+    back = _back_of(rows)
     return [
         Paid(
             reference=row.reference,
@@ -136,7 +132,8 @@ def _shown(rows: list[Row[Any]]) -> list[Paid]:
             status=row.status,
             settled=_settled(row.settled_minor, row.settled_currency),
             fee=_settled(row.fee_minor, row.settled_currency),
-            refunded=Money(went[row.id], row.currency) if row.id in went else None,
+            refunded=Money(back.get(row.id, NOTHING)[0], row.currency),
+            remains=Money(row.amount_minor - back.get(row.id, NOTHING)[1], row.currency),
             apart=row.apart,
             is_held=row.held,
             who=whose.get(row.owner_id),
@@ -146,6 +143,16 @@ def _shown(rows: list[Row[Any]]) -> list[Paid]:
         )
         for row in rows
     ]
+
+
+def _back_of(rows: list[Row[Any]]) -> dict[int, tuple[int, int]]:
+    """Payment id -> what went back or is on its way, and with what is only proposed."""
+    sent = case((Refund.status.in_(SENT), Refund.amount_minor), else_=0)
+    found = select(Refund.payment_id, func.sum(sent), func.sum(Refund.amount_minor)).where(
+        Refund.payment_id.in_([row.id for row in rows]), Refund.status.in_(COUNTED)
+    )
+    asked = db.session.execute(found.group_by(Refund.payment_id))
+    return {payment_id: (int(went), int(taken)) for payment_id, went, taken in asked}
 
 
 def _settled(minor: int | None, currency: str | None) -> Money | None:

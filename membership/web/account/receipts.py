@@ -90,7 +90,7 @@ def _receipt_page(
             if payments.was_tried(one)
         ],
         looked_at={one.id for one, _ in payments.unreturned_refunds(person_id=mine.person().id)},
-        refunded=payments.refunded(found),
+        refunded=payments.refunded(found) - payments.set_aside(found),
         name=contact.name if contact else None,
         host=host.donee if host else settings.newsroom_name,
         statement=settings.statement_descriptor,

@@ -9,7 +9,7 @@ from flask_babel import gettext
 
 from membership.db import db
 from membership.domain import reports
-from membership.domain.payments import PaymentStatus, get_by_reference
+from membership.domain.payments import PaymentStatus, get_by_reference, needs_second
 from membership.domain.reports import Place
 from membership.domain.reports.payments import Paid, PaymentFilter, State
 from membership.domain.roles import Ability
@@ -65,8 +65,13 @@ def _page(args: Mapping[str, str], status: int = 200, **about: Any) -> Response:
         plans={one.id: one.name for one in offered()},
         bought=bought,
         status_of=status_of,
+        takes_two=_takes_two,
         **{"form": _filled(page.rows), "refused": "", "says": ""} | about,
     )
+
+
+def _takes_two(paid: Paid) -> bool:
+    return needs_second(get_by_reference(paid.reference), paid.remains, settings=view.settings())
 
 
 def _filled(rows: list[Paid]) -> RefundForm:
@@ -112,7 +117,7 @@ def status_of(paid: Paid) -> tuple[str, str]:
         return "rest", gettext("On its way")
     if paid.status is PaymentStatus.FAILED:
         return "over", gettext("Failed")
-    if paid.refunded is not None and paid.refunded >= paid.amount:
+    if paid.refunded >= paid.amount:
         return "over", gettext("Refunded")
     if paid.apart is not None:
         why = APART.get(paid.apart)
