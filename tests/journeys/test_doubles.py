@@ -89,6 +89,16 @@ def test_one_that_is_late_gives_way_and_its_owner_was_told_so(late, stripe, mail
     assert "/join/" not in ended
 
 
+def test_one_that_gives_way_is_not_said_to_be_given_back(late, stripe, reads):
+    Joiner(stripe).joins()
+    days(stripe, 3)
+    control(stripe, "faults", next=99, kind="429", path="/v1/subscriptions")
+    assert checkout.end_doubles() == 0
+    said = reads("/account")
+    assert "It is ending, and nothing more is charged for it." in said
+    assert "goes back" not in said
+
+
 def test_one_that_was_late_and_is_paid_in_time_stays(late, stripe, mailbox):
     Joiner(stripe).joins(plan="patron")
     assert late.changes_card() is CardOutcome.PAID
