@@ -7,25 +7,14 @@ import pytest
 from membership import clock
 from membership.billing import checkout
 from membership.billing.checkout import CardOutcome, Outcome
-from membership.db import db
 from membership.domain import people
 from membership.domain.memberships import MembershipStatus
-from tests import make
 from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
 from tests.journeys.member import Member, links
 from tests.signed_in import as_member
 
 ACTIVE, ENDED = MembershipStatus.ACTIVE, MembershipStatus.ENDED
-
-
-@pytest.fixture
-def ana(app, stripe):
-    make.the_newsroom()
-    make.plan("friend", perks=("letters",))
-    make.plan("patron", prices={"month": "15", "year": "150"}, perks=("letters", "talks"))
-    db.session.commit()
-    return Joiner(stripe)
 
 
 @pytest.fixture

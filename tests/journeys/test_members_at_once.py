@@ -16,15 +16,6 @@ from tests.journeys.under_way import LOST, Killed, dies_after, slow
 SUBSCRIPTIONS = "/v1/subscriptions"
 
 
-@pytest.fixture
-def ana(app, stripe):
-    make.the_newsroom()
-    make.plan("friend", perks=("letters",))
-    make.plan("patron", prices={"month": "15", "year": "150"}, perks=("letters", "talks"))
-    db.session.commit()
-    return Joiner(stripe)
-
-
 def all_is_said(stripe) -> None:
     """Long enough for everything that was not answered to be asked again, and for what that leads to."""
     for _ in range(4):

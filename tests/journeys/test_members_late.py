@@ -7,21 +7,11 @@ import pytest
 from membership import clock
 from membership.billing import account, checkout, inbox
 from membership.billing.checkout import CardOutcome, Outcome
-from membership.db import db
 from membership.domain import ledger, memberships, reports
 from membership.domain.memberships import MembershipStatus
 from membership.domain.roles import Ability
-from tests import make
 from tests.journeys.donor import GOOD, control, origin, settle, state
 from tests.journeys.joiner import Joiner
-
-
-@pytest.fixture
-def ana(app, stripe):
-    make.the_newsroom()
-    make.plan("friend", perks=("letters",))
-    db.session.commit()
-    return Joiner(stripe)
 
 
 def becomes_late(ana, stripe) -> None:

@@ -2,26 +2,14 @@
 
 from datetime import timedelta
 
-import pytest
-
 from membership import clock
 from membership.billing import account, checkout, inbox
 from membership.billing.checkout import Outcome
-from membership.db import db
 from membership.domain import memberships, plans
 from membership.domain.memberships import MembershipStatus
 from tests import make
 from tests.journeys.donor import settle, state
-from tests.journeys.joiner import Joiner, days
-
-
-@pytest.fixture
-def ana(app, stripe):
-    make.the_newsroom()
-    make.plan("friend", perks=("letters",))
-    make.plan("patron", prices={"month": "15", "year": "150"}, perks=("letters", "talks"))
-    db.session.commit()
-    return Joiner(stripe)
+from tests.journeys.joiner import days
 
 
 def becomes(ana, plan: str, amount: str, interval: str) -> None:

@@ -20,15 +20,6 @@ from tests.journeys.joiner import Joiner, all_of_them, days
 from tests.web.desk import Desk
 
 
-@pytest.fixture
-def ana(app, stripe):
-    make.the_newsroom()
-    make.plan("friend", perks=("letters",))
-    make.plan("patron", prices={"month": "15", "year": "150"}, perks=("letters", "talks"))
-    db.session.commit()
-    return Joiner(stripe)
-
-
 def subjects(mailbox):
     return [message["Subject"] for message in mailbox]
 
