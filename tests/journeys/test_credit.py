@@ -182,18 +182,18 @@ def test_above_the_review_limit_a_second_person_agrees_first(ana, stripe):
     assert at_stripe(ana) == (0, [24500], 24500)
 
 
-def test_what_no_payment_can_give_back_stands_at_the_desk_until_it_is_settled(ana, stripe):
+def test_what_does_not_go_back_by_itself_stands_at_the_desk_until_it_is_settled(ana, stripe):
     has_credit(ana)
     (paid,) = payments.payments_of(membership_id=ana.membership.id)
     checkout.refund(payments.ask_refund(paid, EUR("100")))
-    assert memberships.credit_due(ana.membership) == EUR("150")
+    assert memberships.credit_due(ana.membership) == EUR("145")
     ends(ana)
     all_is_said(stripe)
-    assert at_stripe(ana) == (-9500, [15000], 25000)
-    assert matters(stripe) == [("credit", ["95.00 EUR"])]
+    assert at_stripe(ana) == (-10000, [14500], 24500)
+    assert matters(stripe) == [("credit", ["100.00 EUR"])]
     assert not memberships.credit_due(ana.membership)
     assert "Credit of this person" in (personal_data.hindrance(people.find_by_email(ana.email)) or "")
-    told = {"amount": 9500, "currency": "eur"}
+    told = {"amount": 10000, "currency": "eur"}
     v1().customers.balance_transactions.create(ana.membership.stripe_customer_id, told)  # in the dashboard
     all_is_said(stripe)
     assert (matters(stripe), ana.membership.credit_minor) == ([], 0)
@@ -205,10 +205,31 @@ def test_the_newest_payment_gives_back_first_and_none_more_than_remains(ana, str
     changes(ana, "friend", "5", "month")
     first, second = payments.payments_of(membership_id=ana.membership.id)
     checkout.refund(payments.ask_refund(second, EUR("3")))
+    more = {"amount": -500, "currency": "eur"}
+    v1().customers.balance_transactions.create(ana.membership.stripe_customer_id, more)
     ends(ana)
     all_is_said(stripe)
-    assert at_stripe(ana) == (0, [24500], 24800)
-    assert (payments.refunded(second), payments.refunded(first)) == (EUR("245"), EUR("3"))
+    assert at_stripe(ana) == (-300, [24700, -500], 25000)
+    assert (payments.refunded(second), payments.refunded(first)) == (EUR("245"), EUR("5"))
+
+
+@pytest.mark.parametrize("is_all", [False, True])
+def test_what_staff_gave_back_of_the_newest_is_not_taken_from_older_payments(ana, stripe, mailbox, is_all):
+    ana.joins(plan="patron", interval="year")
+    for _ in range(24):
+        days(stripe, 16)
+    changes(ana, "friend", "5", "month")
+    credit = ana.membership.credit
+    *_, newest = payments.payments_of(membership_id=ana.membership.id)
+    asked = EUR("250") if is_all else credit
+    checkout.refund(payments.ask_refund(newest, asked))
+    settle(stripe)
+    assert not memberships.credit_due(ana.membership)
+    ends(ana)
+    all_is_said(stripe)
+    assert at_stripe(ana) == (-credit.minor, [], asked.minor)
+    assert matters(stripe) == [("credit", [str(credit)])]
+    assert "credit" not in bodies(mailbox, "has ended")[0]
 
 
 def test_whoever_joins_again_pays_in_full_and_gets_the_credit_back(ana, stripe):
@@ -260,8 +281,8 @@ def test_what_staff_gave_back_meanwhile_is_not_given_back_again(ana, stripe):
     with slow(stripe, MOVES, lambda: checkout.refund(payments.ask_refund(paid, EUR("50")))):
         checkout.resume_calls()
     all_is_said(stripe)
-    assert at_stripe(ana) == (-4500, [-4500, 24500], 25000)
-    assert matters(stripe) == [("credit", ["45.00 EUR"])]
+    assert at_stripe(ana) == (-5000, [-5000, 24500], 24500)
+    assert matters(stripe) == [("credit", ["50.00 EUR"])]
 
 
 def test_credit_on_an_invoice_that_was_never_paid_goes_back_with_the_end(ana, stripe):

@@ -1,8 +1,8 @@
 """Credit that stays at Stripe when a membership has ended: taken off the customer's balance, then given back.
 
 Stripe's numbers are the truth. The balance is taken down first; in the transaction that notes Stripe's yes as much is asked
-back of what was paid, the newest payment first. What cannot go back that way stays on the balance, or returns to it,
-and stands at the desk.
+back of what was paid, the newest payment first. What cannot go back that way, or may have gone back already, stays on
+the balance, or returns to it, and stands at the desk.
 """
 
 from datetime import datetime
@@ -38,7 +38,7 @@ def note_credit(found: facts.CustomerFacts, *, now: datetime) -> None:
     """Record that credit which nothing uses up any more is taken off the balance.
 
     Of what was withdrawn from all payments go back, so its credit is worth nothing. Of others no more is taken than
-    can be given back.
+    goes back by itself.
     """
     theirs = _locked(found.id)
     if not theirs or any(one.status is not MembershipStatus.ENDED for one in theirs):
@@ -51,7 +51,7 @@ def note_credit(found: facts.CustomerFacts, *, now: datetime) -> None:
         return
     amount = Money(found.credit, found.currency)
     if not memberships.is_given_back(last):
-        amount = _total(_parts(theirs, amount), amount.currency)
+        amount = _total(memberships.give_back(_paid(theirs), amount), amount.currency)
     if amount.minor:
         _record(last, found.id, amount, WHY, now)
 
@@ -62,10 +62,10 @@ def _locked(customer_id: str) -> list[Membership]:
     return [memberships.lock_membership(one) for one in ids]
 
 
-def _parts(theirs: list[Membership], amount: Money) -> list[tuple[Payment, Money]]:
-    """What goes back of which payment; each is locked, so that nobody gives back the same money meanwhile."""
+def _paid(theirs: list[Membership]) -> list[Payment]:
+    """What was paid for them; each is locked, so that nobody gives back the same money meanwhile."""
     paid = [one for mine in theirs for one in payments.payments_of(membership_id=mine.id)]
-    return payments.spread([payments.lock_payment(one.id) for one in paid], amount)
+    return [payments.lock_payment(one.id) for one in paid]
 
 
 def _total(parts: list[tuple[Payment, Money]], currency: str) -> Money:
@@ -87,7 +87,7 @@ def _record(membership: Membership, customer_id: str, amount: Money, why: str, n
 def taken(moved: facts.MovedFacts, *, now: datetime) -> list[Refund]:
     """Stripe took so much off the balance: the refunds that may be asked for at once.
 
-    The balance after it says how much was really there. What was not, and what no payment can give back any more, is
+    The balance after it says how much was really there. What was not, and what does not go back by itself any more, is
     put on the balance again. Above the review limit the refunds wait for a second person.
     """
     membership = memberships.lock_membership(memberships.get_membership(moved.membership).id)
@@ -95,7 +95,9 @@ def taken(moved: facts.MovedFacts, *, now: datetime) -> list[Refund]:
     if moved.amount <= 0 or memberships.is_given_back(membership):
         return []
     held = Money(max(moved.amount - max(moved.left, 0), 0), moved.currency)
-    parts = _parts(_locked(moved.customer_id) or [membership], held)
+    paid = _paid(_locked(moved.customer_id) or [membership])
+    was = Money(held.minor + membership.credit_minor, moved.currency)
+    parts = memberships.give_back(paid, was, most=held)
     settings = account.here().settings
     needs_second = any(payments.needs_second(payment, held, settings=settings) for payment, _ in parts)
     asked = [

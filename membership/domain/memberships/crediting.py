@@ -1,5 +1,6 @@
 """Credit from a change to less: what Stripe keeps for a member, and what becomes of it once the membership has ended."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, TextClause, func, select, text
@@ -7,7 +8,8 @@ from sqlalchemy import ColumnElement, TextClause, func, select, text
 from membership.db import db
 from membership.domain import payments
 from membership.domain.memberships.joining import Membership, is_given_back
-from membership.domain.payments import Payment, Refund, RefundStatus
+from membership.domain.payments import Payment, PaymentStatus, Refund, RefundStatus
+from membership.domain.payments.refunds import COUNTED
 from membership.money import Money
 
 CREDIT = "credit"
@@ -20,15 +22,39 @@ _SENT = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEE
 
 
 def credit_due(membership: Membership) -> Money:
-    """What of its credit goes back once it has ended, or has yet to: as much as its payments can give back.
+    """What of its credit goes back by itself once it has ended, or has yet to.
 
     Nothing, where all that was paid goes back anyway.
     """
     due = _refunds(membership, _KEPT)
     if membership.credit and not is_given_back(membership):
         paid = payments.payments_of(membership_id=membership.id)
-        due += sum((part for _, part in payments.spread(paid, membership.credit)), Money(0, due.currency))
+        due += sum((part for _, part in give_back(paid, membership.credit)), Money(0, due.currency))
     return due
+
+
+def give_back(
+    paid: Sequence[Payment], credit: Money, *, most: Money | None = None
+) -> list[tuple[Payment, Money]]:
+    """What goes back by itself of which payment, for all the credit there is; no more than `most`.
+
+    What went back of these payments for another reason may have been this very credit: so much less, and staff
+    decide about the rest.
+    """
+    due = Money(max(credit.minor - _for_other_reasons(paid, credit.currency), 0), credit.currency)
+    return payments.spread(paid, due if most is None else min(due, most))
+
+
+def _for_other_reasons(paid: Sequence[Payment], currency: str) -> int:
+    usual = [
+        one.id
+        for one in paid
+        if one.status is PaymentStatus.SUCCEEDED and one.apart is None and one.currency == currency
+    ]
+    total = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(
+        Refund.payment_id.in_(usual), Refund.reason != CREDIT, Refund.status.in_(COUNTED)
+    )
+    return int(db.session.scalar(total) or 0)
 
 
 def credit_returned(membership: Membership) -> Money:
