@@ -231,8 +231,8 @@ def _subscription(seen: SubscriptionSeen, settings: Settings, now: datetime) -> 
             is_asked_to_end=is_asked,
         )
         memberships.follow(owner, standing, settings=settings, now=now)
-        if owner.is_live and owner.ended_by == "failed":
-            checkout.note_let_go(owner, now=now)  # Stripe has tried for the last time, and is set to keep it
+        if memberships.is_used_up(owner):
+            checkout.note_let_go(owner, now=now)
         if owner.status is MembershipStatus.ENDED and owner.late_invoice_id is not None:
             checkout.note_unpayable(owner.late_invoice_id, now=now)
         if owner.status is MembershipStatus.ENDED and found.credit and found.contact.customer_id:
@@ -292,6 +292,8 @@ def _customer(seen: CustomerSeen, settings: Settings, now: datetime) -> list[Key
             raise NotYet
         checkout.note_credit(found, now=now)
         return []
+    for one in memberships.find_by_customer(found.id):
+        one.credit_minor = 0  # it went with the customer
     for owner in theirs:
         owner.stripe_customer_id = None
     return [("subscription", one.stripe_subscription_id) for one in theirs if one.stripe_subscription_id]

@@ -309,3 +309,17 @@ def test_an_event_that_never_came_is_made_up_for_by_the_sweep(ana, stripe):
     poll.sweep()
     settle(stripe)
     assert ana.membership.credit_minor == 0
+
+
+def test_credit_goes_with_a_customer_who_was_deleted_at_stripe(ana, stripe):
+    mine = has_credit(ana)
+    (paid,) = payments.payments_of(membership_id=mine.id)
+    checkout.refund(payments.ask_refund(paid, EUR("250")))
+    ends(ana)
+    all_is_said(stripe)
+    assert ana.membership.credit == EUR("245")
+    v1().customers.delete(ana.membership.stripe_customer_id)
+    settle(stripe)
+    assert not ana.membership.credit
+    assert matters(stripe) == []
+    assert personal_data.hindrance(people.find_by_email(ana.email)) is None
