@@ -231,8 +231,8 @@ def _subscription(seen: SubscriptionSeen, settings: Settings, now: datetime) -> 
             is_asked_to_end=is_asked,
         )
         memberships.follow(owner, standing, settings=settings, now=now)
-        if memberships.is_used_up(owner):
-            checkout.note_let_go(owner, now=now)
+        if owner.is_live and owner.ended_by == "failed":
+            checkout.note_let_go(owner, now=now)  # Stripe has tried for the last time, and is set to keep it
         if owner.status is MembershipStatus.ENDED and owner.late_invoice_id is not None:
             checkout.note_unpayable(owner.late_invoice_id, now=now)
         if owner.status is MembershipStatus.ENDED and found.credit and found.contact.customer_id:
