@@ -37,8 +37,8 @@ def by_bank(
 ) -> Refund:
     """It was transferred: `reference` tells the transfer without naming anybody.
 
-    `left` is what left the bank account, where that is in another currency than the payment. Above the review limit
-    it is proposed, and booked when somebody else agrees: a transfer goes wherever its sender writes.
+    `left` is what left the bank account, where that is in another currency than the payment. Where `takes_two` says
+    so it is proposed, and booked when somebody else agrees: a transfer goes wherever its sender writes.
     """
     now = now or clock.now()
     payment, failed, amount = _open(failed)
@@ -48,12 +48,31 @@ def by_bank(
     if not _is_booked(payment):
         raise Conflict(N_("Stripe has not said yet what arrived of this payment. Please try again later."))
     gone = _gone(payment, amount, left)
-    second = payments.needs_second(payment, amount, settings=settings)
+    second = takes_two(payment, amount, settings=settings)
     refund = payments.ask_refund(
         payment, amount, reason=failed.reason, by=by, needs_second=second, instead_of=failed, now=now
     )
     refund.bank_reference, refund.bank_minor = told, gone.minor if gone else None
     return refund if second else _book(refund, payment, by=by, now=now)
+
+
+def takes_two(payment: Payment, amount: Money, *, settings: Settings) -> bool:
+    """Whether a transfer of this much of it counts only when somebody else agrees: above the review limit, and wherever
+    the books take one person's word for what left the bank.
+    """
+    return is_foreign(payment) or payments.needs_second(payment, amount, settings=settings)
+
+
+def is_foreign(payment: Payment) -> bool:
+    """Whether its money stands in these books in another currency than it was paid in."""
+    return payment.apart != OTHER_CURRENCY and payment.settled_currency not in (None, payment.currency)
+
+
+def left_bank(refund: Refund, payment: Payment) -> Money | None:
+    """What somebody wrote that left the bank account for it, in the currency of these books."""
+    if refund.bank_minor is None or payment.settled_currency is None or not is_foreign(payment):
+        return None
+    return Money(refund.bank_minor, payment.settled_currency)
 
 
 def approve(refund: Refund, *, by: Actor, now: datetime | None = None) -> Refund:

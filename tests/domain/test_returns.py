@@ -131,7 +131,7 @@ def test_a_large_transfer_counts_once_somebody_else_agrees(app, tamar):
     assert (waiting(), ledger.balance("bank")) == ({}, -2500)
 
 
-def test_a_gift_in_another_currency_says_what_left_the_bank(app, tamar):
+def test_a_gift_in_another_currency_says_what_left_the_bank_and_two_people_say_so(app, tamar):
     given = make.donation(settled=True, amount=parse("20", "USD"))
     (paid,) = payments.payments_of(given.id)
     donations.book(
@@ -141,7 +141,10 @@ def test_a_gift_in_another_currency_says_what_left_the_bank(app, tamar):
     for wrong in (None, parse("18", "USD"), Money(0, "EUR")):
         with pytest.raises(Invalid, match="left the bank"):
             by_bank(refund, tamar, left=wrong)
-    by_bank(refund, tamar, left=EUR("18.40"))
+    made = by_bank(refund, tamar, left=EUR("18.40"))
+    assert (made.status, ledger.balance("bank")) == (RefundStatus.PROPOSED, 0)
+    assert returns.left_bank(made, paid) == EUR("18.40")
+    returns.approve(made, by=make.person("giorgi@example.org", "Giorgi"))
     assert (ledger.balance("bank"), ledger.balance("exchange"), ledger.balance("lost-fees")) == (
         -1840,
         40,

@@ -2,11 +2,13 @@
 
 import pytest
 
+from membership import clock
 from membership.billing import checkout
 from membership.db import db
 from membership.domain import donations, ledger, payments, people
 from membership.domain.outbox import Email
 from membership.domain.payments import RefundStatus
+from membership.money import parse
 from tests import make, signed_in
 from tests.journeys.donor import Donor, control, settle, state
 from tests.journeys.joiner import Joiner
@@ -112,7 +114,7 @@ def test_a_transfer_above_the_limit_waits_for_somebody_else(app, stripe, client,
     assert settles(client, refund, "bank", note="FT26-1182").status_code == 303
     made = payments.refunds_of(paid)[-1]
     client.get(PAGE)
-    assert "it is noted, and counts once somebody else agrees" in text(client)
+    assert "The transfer of €5 is noted, and counts once somebody else agrees" in text(client)
     assert "You proposed it" in text(client)
     assert settles(client, made, "approve").status_code == 403
     assert ledger.balance("bank") == 0
@@ -167,3 +169,18 @@ def test_what_is_only_proposed_is_nowhere_said_to_be_given_back(app, stripe, cli
         assert "€20" in text(browser)
         for said in ("€20 given back", "Given back €20", "Refunded", "goes back"):
             assert said not in text(browser)
+
+
+def test_whoever_agrees_to_a_transfer_reads_what_left_the_bank(client):
+    given = make.donation(settled=True, amount=parse("20", "USD"))
+    (paid,) = payments.payments_of(given.id)
+    donations.book(
+        paid, make.settlement(paid, amount=1800, fee=50), settings=make.settings(), now=clock.now()
+    )
+    refund = payments.ask_refund(paid, parse("20", "USD"), needs_second=True)
+    refund.bank_reference, refund.bank_minor = "FT26-1182", 1840
+    db.session.commit()
+    signed_in.as_staff(client, "treasurer")
+    for path in (PAGE, f"/staff/people/{people.person_of(paid.person_id).reference}"):
+        client.get(path)
+        assert "FT26-1182 €18.40 left the bank account." in text(client)

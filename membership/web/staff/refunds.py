@@ -46,13 +46,17 @@ class Waiting:
     @property
     def needs_second(self) -> bool:
         """Whether a transfer of it takes a second person."""
-        return payments.needs_second(self.payment, self.amount, settings=view.settings())
+        return returns.takes_two(self.payment, self.amount, settings=view.settings())
 
     @property
     def left_in(self) -> str | None:
         """The currency that leaves the bank, where it is another one than the payment's."""
-        settled = self.payment.settled_currency
-        return settled if settled != self.payment.currency else None
+        return self.payment.settled_currency if returns.is_foreign(self.payment) else None
+
+    @property
+    def left(self) -> Money | None:
+        """What left the bank account for it, as somebody wrote it, where that is in another currency."""
+        return returns.left_bank(self.refund, self.payment)
 
 
 @bp.get("/staff/refunds")
@@ -118,7 +122,7 @@ def _settle(refund: Refund, form: SettleForm) -> str:
     )
     if made.status is RefundStatus.PROPOSED:
         return gettext(
-            "The transfer of %(amount)s is above the review limit: it is noted, and counts once somebody else agrees.",
+            "The transfer of %(amount)s is noted, and counts once somebody else agrees.",
             amount=_amount(made, payment),
         )
     return _transferred(made, payment, contact, now)

@@ -22,6 +22,7 @@ from membership.domain import (
     personal_data,
     plans,
     reports,
+    returns,
     roles,
 )
 from membership.domain.donations import Donation
@@ -223,6 +224,10 @@ class Shown:
     def reason(self, refund: Refund) -> str:
         """Why it was asked for, in words."""
         return line.plain_reason(refund.reason)
+
+    def left_bank(self, refund: Refund, paid: Paid) -> Money | None:
+        """What left the bank account for a refund by transfer, where that is in another currency than the payment."""
+        return returns.left_bank(refund, paid.payment)
 
     def wrote(self, left: Membership | Donation) -> str:
         """What its owner wrote on leaving or pausing."""
