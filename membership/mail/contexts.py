@@ -215,6 +215,8 @@ class MembershipLeaving(TypedDict):
     name: str | None
     plan: str
     ends_on: str
+    under_way: NotRequired[Amount | None]
+    """A debit that its bank has not answered yet: it pays for the time until then."""
     credit: NotRequired[Amount | None]
     undo_url: str
 

@@ -75,11 +75,26 @@ class Standing:
         until = memberships.open_until(self.membership, grace_days=view.settings().grace_days)
         return until if until is not None and until > self.now else None
 
+    @cached_property
+    def under_way(self) -> Money | None:
+        """A debit that its bank has not answered yet, where it pays for the period that runs."""
+        held = self.membership
+        if not held.is_live or held.paid_until is None or held.paid_until > self.now:
+            return None
+        found = memberships.under_way(held)
+        return found.amount if found is not None else None
+
+    @property
+    def pays_until(self) -> datetime | None:
+        """The end of what is paid, or of what a debit that is under way pays for."""
+        held = self.membership
+        return (held.next_at if self.under_way else None) or held.paid_until
+
     @property
     def ends_on(self) -> datetime | None:
         """The day on which it ends, where that is settled."""
         held = self.membership
-        return (held.ends_at or held.paid_until) if self.state in ("ending", "closing") else held.ends_at
+        return (held.ends_at or self.pays_until) if self.state in ("ending", "closing") else held.ends_at
 
     @property
     def open_to_leaver(self) -> datetime | None:

@@ -280,8 +280,11 @@ def _begin(membership: Membership) -> Membership:
 
 
 def _is_paid_ahead(membership: Membership, now: datetime) -> bool:
-    is_late = membership.status is MembershipStatus.PAST_DUE and membership.late_attempts > 0
-    return not is_late and membership.paid_until is not None and membership.paid_until > now
+    """Whether its period is paid, or a debit that nobody can call back is about to pay for it."""
+    if membership.status is MembershipStatus.PAST_DUE and membership.late_attempts > 0:
+        return False
+    is_paid = membership.paid_until is not None and membership.paid_until > now
+    return is_paid or memberships.under_way(membership) is not None
 
 
 def _end(membership: Membership, now: datetime) -> Outcome:
@@ -293,6 +296,7 @@ def _end(membership: Membership, now: datetime) -> Outcome:
         return Outcome.AGREED
     for family in ("ends", "pause", "card", "change"):
         calls.supersede(f"{family}:{membership.stripe_subscription_id}")
+    memberships.let_go(membership)
     void = None
     if membership.late_invoice_id:
         calls.supersede(f"pay:{membership.late_invoice_id}")

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from membership.db import db
 from membership.domain.memberships.joining import LIVE_STATUSES, Kind, Membership, MembershipStatus
+from membership.domain.payments import Payment, PaymentStatus, payments_of
 from membership.domain.plans import Perk, PlanPerk
 
 
@@ -61,6 +62,12 @@ def may_open(person_id: int, perk: Perk, *, grace_days: int, now: datetime) -> b
     plans = plans_open_to(person_id, grace_days=grace_days, now=now)
     opening = select(PlanPerk.perk_id).where(PlanPerk.perk_id == perk.id, PlanPerk.plan_id.in_(plans))
     return bool(plans) and db.session.scalar(opening.limit(1)) is not None
+
+
+def under_way(membership: Membership) -> Payment | None:
+    """A debit that its bank has not answered yet: it pays for the period that runs."""
+    paid = payments_of(membership_id=membership.id)
+    return next((one for one in reversed(paid) if one.status is PaymentStatus.PENDING), None)
 
 
 def withdraw_until(membership: Membership) -> datetime | None:

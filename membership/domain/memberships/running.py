@@ -24,7 +24,7 @@ from membership.domain.memberships.joining import (
     lock_membership,
     move,
 )
-from membership.domain.memberships.opening import open_until
+from membership.domain.memberships.opening import open_until, under_way
 from membership.domain.payments import Payment, PaymentStatus
 from membership.domain.payments.fetched import ENDED, LATE, Standing
 from membership.money import Money
@@ -158,6 +158,7 @@ def _credit(membership: Membership) -> dict[str, object] | None:
 
 def _mail_leaving(membership: Membership, standing: Standing, settings: Settings, now: datetime) -> None:
     assert membership.ends_at is not None
+    waits = under_way(membership)
     ends_on, asked_at = shown.day(membership.ends_at, settings), standing.end_asked_at
     outbox.queue(
         key=f"leaving:{membership.reference}:{ends_on}:{int(asked_at.timestamp()) if asked_at else 0}",
@@ -168,6 +169,7 @@ def _mail_leaving(membership: Membership, standing: Standing, settings: Settings
             "name": standing.name,
             "plan": shown.plan_name(membership, membership.locale),
             "ends_on": ends_on,
+            "under_way": shown.told(waits.amount) if waits else None,
             "credit": _credit(membership),
             "undo_url": settings.link(f"/leave/{membership.leave_token}", membership.locale),
         },
@@ -187,6 +189,8 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
     if _is_paid(membership, failure.invoice_id):  # it was fetched just before
         return
     membership.late_invoice_id, membership.late_attempts = failure.invoice_id, failure.attempts
+    if membership.ended_by is not None and membership.ends_at is not None:
+        return  # they have left: nobody is asked to pay it, and it ends at once
     which = "last" if failure.again_at is None else {1: "first", 2: "again"}.get(failure.attempts)
     if which is None:
         return
@@ -213,6 +217,14 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
             "leave_url": settings.link(f"/leave/{membership.leave_token}", locale),
         },
         now=now,
+    )
+
+
+def is_used_up(membership: Membership) -> bool:
+    """Whether it goes on at Stripe for nothing: the last try has failed, or the debit of somebody who has left."""
+    has_left = membership.ended_by is not None and membership.ends_at is not None
+    return membership.is_live and (
+        membership.ended_by == "failed" or (has_left and membership.late_attempts > 0)
     )
 
 

@@ -16,7 +16,7 @@ from membership.domain.memberships.joining import (
     lock_membership,
     move,
 )
-from membership.domain.memberships.opening import withdraw_until
+from membership.domain.memberships.opening import under_way, withdraw_until
 from membership.domain.payments import Payment, PaymentStatus, Period, Refund, Settlement
 from membership.domain.payments.arriving import OTHER_CURRENCY, Arrival
 from membership.domain.payments.first import Status
@@ -75,6 +75,13 @@ def is_let_go(membership: Membership, invoice_id: str | None) -> bool:
     """Whether an invoice was not paid, as far as we knew, when it was asked to end at once: nobody wants its money."""
     is_late = membership.late_attempts > 0 and membership.late_invoice_id == invoice_id
     return is_late and membership.ended_by is not None
+
+
+def let_go(membership: Membership) -> None:
+    """It is asked to end at once: a debit that is under way counts as not paid, and goes back should it come."""
+    waits = under_way(membership)
+    if waits is not None and waits.stripe_invoice_id and not membership.late_attempts:
+        membership.late_invoice_id, membership.late_attempts = waits.stripe_invoice_id, 1
 
 
 def _apart(membership: Membership, arrival: Arrival) -> str | None:

@@ -1,0 +1,91 @@
+"""A renewal that waits for a bank: a debit that is under way, a payment that its holder has to confirm."""
+
+from membership import clock
+from membership.billing import account, checkout
+from membership.billing.checkout import Outcome
+from membership.domain import ledger, memberships, reports
+from membership.domain.memberships import MembershipStatus
+from membership.domain.roles import Ability
+from membership.web.standing import Standing
+from tests.journeys.donor import control, settle, state
+from tests.journeys.joiner import days
+
+SLOW = "AT321904300235473204"
+
+
+def renews(ana, stripe) -> None:
+    """Its period ends, and what is due is asked for."""
+    due = ana.membership.paid_until - clock.now()
+    stripe.advance(seconds=int(due.total_seconds()) + 3 * 3600)
+    settle(stripe)
+
+
+def debit_is_under_way(ana, stripe, mailbox) -> None:
+    ana.pays(ana.asks(), card="", iban=SLOW)
+    days(stripe, 8)
+    renews(ana, stripe)
+    assert ana.membership.status is MembershipStatus.ACTIVE
+    assert ana.membership.paid_until < clock.now()
+    mailbox.clear()
+
+
+def words(mail) -> str:
+    return mail.get_body(("plain",)).get_content()
+
+
+def all_is_said(stripe) -> None:
+    for _ in range(3):
+        stripe.advance(seconds=60)
+        checkout.resume_calls()
+        settle(stripe)
+
+
+def test_a_debit_under_way_buys_its_period_for_whoever_leaves(ana, stripe, mailbox):
+    debit_is_under_way(ana, stripe, mailbox)
+    until = ana.membership.next_at
+    assert Standing.of(ana.membership).pays_until == until
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    settle(stripe)
+    assert (ana.membership.is_live, ana.membership.ends_at) == (True, until)
+    assert "A payment on its way" in words(mailbox[-1])
+    days(stripe, 8)
+    mine = ana.membership
+    assert (mine.paid_until, mine.ends_at) == (until, until)
+    assert memberships.is_open(mine, grace_days=0, now=clock.now())
+    assert (state(stripe)["charged"], state(stripe)["refunded"]) == (1000, 0)
+
+
+def test_a_debit_that_fails_after_its_member_left_is_not_asked_for_again(ana, stripe, mailbox):
+    debit_is_under_way(ana, stripe, mailbox)
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    settle(stripe)
+    control(stripe, "sepa", payment_intent=newest_charge().payment_intent, outcome="fail")
+    settle(stripe)
+    all_is_said(stripe)
+    mine = ana.membership
+    assert (mine.status, mine.ended_by) == (MembershipStatus.ENDED, "member")
+    assert [one["Subject"] for one in mailbox if "did not go through" in one["Subject"]] == []
+    assert (state(stripe)["charged"], state(stripe)["subscriptions_live"]) == (500, 0)
+    (bill,) = account.here().gateway._client.v1.invoices.list({"limit": 1}).data
+    assert bill.status == "void"
+
+
+def test_a_debit_that_comes_after_staff_ended_it_at_once_goes_back(ana, stripe, mailbox):
+    debit_is_under_way(ana, stripe, mailbox)
+    assert checkout.end_now(ana.membership) is Outcome.AGREED
+    settle(stripe)
+    control(stripe, "sepa", payment_intent=newest_charge().payment_intent, outcome="succeed")
+    settle(stripe)
+    all_is_said(stripe)
+    mine = ana.membership
+    assert (mine.status, mine.ended_by) == (MembershipStatus.ENDED, "staff")
+    assert (state(stripe)["charged"], state(stripe)["refunded"]) == (1000, 500)
+    assert ledger.balance("membership") == -500
+    assert [one["Subject"] for one in mailbox if "receipt" in one["Subject"].lower()] == []
+    assert [one["Subject"] for one in mailbox].count("About your refund") == 1
+    assert reports.desk.matters(frozenset(Ability), now=clock.now()) == []
+
+
+def newest_charge():
+    (charge,) = account.here().gateway._client.v1.charges.list({"limit": 1}).data
+    return charge
