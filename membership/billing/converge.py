@@ -196,6 +196,7 @@ def _failure(found: facts.InvoiceFacts) -> Failure:
         attempts=found.attempts,
         amount=Money(found.remaining, found.currency),
         again_at=found.again_at,
+        needs_action=found.needs_action,
         pay_url=found.pay_url,
         to=contact.email if contact else None,
         name=contact.name if contact else None,
@@ -231,8 +232,8 @@ def _subscription(seen: SubscriptionSeen, settings: Settings, now: datetime) -> 
             is_asked_to_end=is_asked,
         )
         memberships.follow(owner, standing, settings=settings, now=now)
-        if owner.is_live and owner.ended_by == "failed":
-            checkout.note_let_go(owner, now=now)  # Stripe has tried for the last time, and is set to keep it
+        if memberships.is_used_up(owner):
+            checkout.note_let_go(owner, now=now)
         if owner.status is MembershipStatus.ENDED and owner.late_invoice_id is not None:
             checkout.note_unpayable(owner.late_invoice_id, now=now)
         if owner.status is MembershipStatus.ENDED and found.credit and found.contact.customer_id:

@@ -1,13 +1,14 @@
 """Taking the money of an invoice: of renewals and changes without the member, or when somebody pays it.
 
 A renewal's draft is closed after its hour and charged at once; a failure is tried again 3, 5 and 7 days after the
-first, and then the subscription ends (or goes on unpaid: a control sets that) and the invoice stays open. While collection is paused the invoice is
-voided or written off instead.
+first, and then the subscription ends (or goes on unpaid: a control sets that) and the invoice stays open. Where the
+bank asks for the member, nothing is tried again: it waits for them. While collection is paused the invoice is voided or
+written off instead.
 """
 
 from membership.sandbox import invoices, payments, renewals, subscription_shape
 from membership.sandbox.account import Account, step
-from membership.sandbox.cards import NO_MEANS, Decline
+from membership.sandbox.cards import AUTHENTICATION_NEEDED, NO_MEANS, Decline
 from membership.sandbox.clock import DAY
 from membership.sandbox.store import Object
 
@@ -98,7 +99,7 @@ def payment_decided(account: Account, invoice: str, decline: Decline | None, *, 
 def _failed(account: Account, bill: Object, decline: Decline, *, counted: bool = False) -> None:
     tried = bill["attempt_count"] + (0 if counted else 1)
     started = bill["_first_failed_at"] or account.now()
-    retried = renewals.is_retried(account, bill)
+    retried = renewals.is_retried(account, bill) and decline != AUTHENTICATION_NEEDED
     again = started + RETRIES[tried - 1] if retried and tried <= len(RETRIES) else None
     account.change(
         bill,

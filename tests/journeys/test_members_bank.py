@@ -7,8 +7,9 @@ from membership.domain import ledger, memberships, reports
 from membership.domain.memberships import MembershipStatus
 from membership.domain.roles import Ability
 from membership.web.standing import Standing
-from tests.journeys.donor import control, settle, state
+from tests.journeys.donor import SECURE, control, settle, state
 from tests.journeys.joiner import days
+from tests.journeys.test_members_late import pays_by_hand
 
 SLOW = "AT321904300235473204"
 
@@ -84,6 +85,25 @@ def test_a_debit_that_comes_after_staff_ended_it_at_once_goes_back(ana, stripe, 
     assert [one["Subject"] for one in mailbox if "receipt" in one["Subject"].lower()] == []
     assert [one["Subject"] for one in mailbox].count("About your refund") == 1
     assert reports.desk.matters(frozenset(Ability), now=clock.now()) == []
+
+
+def test_a_renewal_that_its_bank_wants_confirmed_waits_for_its_member(ana, stripe, mailbox):
+    ana.joins()
+    control(stripe, "card", subscription=ana.membership.stripe_subscription_id, card_number=SECURE)
+    mailbox.clear()
+    renews(ana, stripe)
+    days(stripe, 8)
+    mine = ana.membership
+    assert (mine.status, mine.ended_by, mine.late_attempts) == (MembershipStatus.PAST_DUE, None, 1)
+    (told,) = mailbox
+    bill = account.here().gateway.invoice(mine.late_invoice_id)
+    assert (bill.again_at, bill.needs_action) == (None, True)
+    assert bill.pay_url in words(told)
+    assert "again" not in words(told)  # neither by us, nor is anybody to join again
+    assert pays_by_hand(ana).status_code == 303
+    settle(stripe)
+    assert (ana.membership.status, ana.membership.late_attempts) == (MembershipStatus.ACTIVE, 0)
+    assert "in order again" in mailbox[-1]["Subject"]
 
 
 def newest_charge():

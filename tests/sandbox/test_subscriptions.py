@@ -254,6 +254,10 @@ def test_a_card_that_always_asks_fails_without_the_member(bench):
     bench.sandbox.advance(days=32)
     assert now_of(bench, member).status == "past_due"
     assert "invoice.payment_action_required" in bench.events()
+    bench.sandbox.advance(days=20)
+    bill = bills(bench, member)[-1]
+    assert (bill.status, bill.attempt_count, bill.next_payment_attempt) == ("open", 1, None)
+    assert now_of(bench, member).status == "past_due"
 
 
 def test_a_card_set_up_once_renews_quietly(bench):

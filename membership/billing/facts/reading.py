@@ -24,6 +24,7 @@ from membership.billing.facts.shapes import (
 from membership.domain.payments import Period
 from membership.domain.payments.fetched import ENDED
 
+NEEDS_PAYER = "authentication_required"
 ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
@@ -178,10 +179,19 @@ def invoice(plain: Plain) -> InvoiceFacts:
         pay_url=plain.get("hosted_invoice_url"),
         covers=Period(at(sold["period"]["start"]), at(sold["period"]["end"])) if sold else None,
         contact=contact(plain.get("customer")),
+        needs_action=any(_needs_action(one) for one in paid if isinstance(one, Mapping)),
         is_processing=any(one["status"] == "processing" for one in paid if isinstance(one, Mapping)),
         product_id=id_of(price.get("product")),
         price_id=id_of(price.get("price")),
     )
+
+
+def _needs_action(intent: Plain) -> bool:
+    """Whether a payment waits for a step at the bank, or was refused for want of it."""
+    error = intent.get("last_payment_error") or {}
+    if intent["status"] == "requires_payment_method":
+        return bool(error.get("code") == NEEDS_PAYER)
+    return bool(intent["status"] == "requires_action")
 
 
 def _sold(lines: list[Plain]) -> Plain | None:

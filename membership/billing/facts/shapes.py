@@ -113,6 +113,8 @@ class InvoiceFacts:
     """The time that it sells, by its last line that costs something: credit lines speak of what was before."""
     is_processing: bool = False
     """Whether the bank has yet to answer (a debit)."""
+    needs_action: bool = False
+    """Whether the bank wants its payer to confirm it: Stripe does not try again by itself, and waits for them."""
     contact: Contact | None = None
     product_id: str | None = None
     """What it sells, by the same line; `price_id` is the price of that line."""

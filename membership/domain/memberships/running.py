@@ -34,7 +34,10 @@ ANNOUNCED_BEFORE = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An invoice whose payment failed, as fetched. `again_at` is None when Stripe will not try again."""
+    """An invoice whose payment failed, as fetched. `again_at` is None when Stripe will not try again.
+
+    It does not where the bank wants the payer to confirm (`needs_action`), however early that is.
+    """
 
     invoice_id: str
     attempts: int
@@ -43,6 +46,7 @@ class Failure:
     pay_url: str | None
     to: str | None
     name: str | None
+    needs_action: bool = False
 
 
 def follow(membership: Membership, standing: Standing, *, settings: Settings, now: datetime) -> None:
@@ -191,7 +195,7 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
     membership.late_invoice_id, membership.late_attempts = failure.invoice_id, failure.attempts
     if membership.ended_by is not None and membership.ends_at is not None:
         return  # they have left: nobody is asked to pay it, and it ends at once
-    which = "last" if failure.again_at is None else {1: "first", 2: "again"}.get(failure.attempts)
+    which = _which(failure)
     if which is None:
         return
     if which == "last":
@@ -218,6 +222,15 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
         },
         now=now,
     )
+
+
+def _which(failure: Failure) -> str | None:
+    """The first, the second or the last time; None in between. What can still be confirmed is not the last."""
+    if failure.again_at is not None:
+        return {1: "first", 2: "again"}.get(failure.attempts)
+    if failure.needs_action:
+        return "first" if failure.attempts == 1 else "again"
+    return "last"
 
 
 def is_used_up(membership: Membership) -> bool:
