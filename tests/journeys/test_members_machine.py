@@ -308,9 +308,9 @@ class Members(RuleBasedStateMachine):
             return
         now = clock.now()
         for mine in self.mine():  # a second one that nobody kept is given back: nothing of it is open
-            if mine.ended_by == "double":
+            if mine.ended_by == "double" and key_of(mine) not in self.model.undone:
                 self.model.undone.add(key_of(mine))
-                self.model.extra.pop(key_of(mine), None)
+                self.model.extra.pop(key_of(mine), None)  # what staff give it after that is open again
         may = {
             slug
             for slug in ("letters", "talks")
