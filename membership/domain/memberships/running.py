@@ -200,6 +200,12 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
         return
     if which == "last":
         membership.ended_by = membership.ended_by or "failed"
+    _mail_late(membership, failure, which, settings=settings, now=now)
+
+
+def _mail_late(
+    membership: Membership, failure: Failure, which: str, *, settings: Settings, now: datetime
+) -> None:
     locale, plan = membership.locale, plans.plan_of(membership.plan_id)
     until = open_until(membership, grace_days=settings.grace_days)
     fix = f"/join/{plan.slug}" if which == "last" else f"/account/card?membership={membership.reference}"
