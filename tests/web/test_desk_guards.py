@@ -29,21 +29,6 @@ from tests.web.desk import Desk
 from tests.web.visitor import beside, text, title
 
 
-@pytest.fixture
-def paid(app, stripe):
-    """Ana gave €20 through the pages: her payment, and money at the pretend Stripe."""
-    make.fundraiser()
-    Donor(app, stripe).gives()
-    settle(stripe)
-    (payment,) = db.session.query(payments.Payment)
-    return payment
-
-
-@pytest.fixture
-def giver(paid):
-    return people.person_of(paid.person_id)
-
-
 def done(kind, reference):
     """What is on record about one thing: the tag, by whom, and why."""
     db.session.expire_all()
