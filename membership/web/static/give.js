@@ -76,6 +76,7 @@
   form.addEventListener('submit', function (event) {
     var now = Date.now();
     if (now - sent < 6000) { event.preventDefault(); return; }
+    history.replaceState(history.state, ''); // Back finds what was typed, however soon: some browsers note it only now and then
     sent = now;
     button.setAttribute('aria-busy', 'true');
   });
