@@ -183,8 +183,8 @@ def test_nothing_typed_is_lost_by_going_back(visit, js):
     visitor.opens(FORM)
     visitor.fills()
     visitor.tab.locator("input[name=covers_fee]").check()
-    if not js:
-        visitor.tab.wait_for_timeout(3000)  # Chromium notes what was typed once a second; our script makes it note at once
+    if not js:  # Chromium notes what was typed once a second, and at once when our script says so
+        visitor.tab.wait_for_timeout(3000)
     visitor.presses()
     visitor.is_at_stripe()
     visitor.tab.go_back()
