@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 import requests
 from flask import Flask
+from flask.cli import ScriptInfo
 
 from membership import cli, clock, logs, vault, web
 from membership.billing import account
 from membership.cli import demo_files
-from membership.cli.keys import keys
 from membership.config import ROOT, Settings, SettingsError, environment
-from membership.db import db
+from membership.db import check_schema, db
 from membership.domain import limits, newsroom
 from membership.vault import Keys
 
@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None, *, stripe_session: requests.Ses
         try:
             settings = Settings.from_environment(environment(os.environ))
         except SettingsError as gaps:
-            if click.get_current_context(silent=True) is None:
+            if not _is_command():
                 raise
             return _commands_without_settings(gaps)
     app = Flask("membership", template_folder=str(ROOT / "templates"), static_folder=None,
@@ -56,20 +56,29 @@ def create_app(settings: Settings | None = None, *, stripe_session: requests.Ses
     return app
 
 
+def _is_command() -> bool:
+    """Whether one of our commands runs. What serves may have a command line too (granian, `flask run`): it is none."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.find_object(ScriptInfo) is not None and context.info_name != "run"
+
+
 def _commands_without_settings(gaps: SettingsError) -> Flask:
     """On the command line, settings with gaps still let new keys be made: they are what fills the gaps."""
     app = Flask("membership", static_folder=None)
-    app.cli.add_command(keys)
-    click.echo(str(gaps), err=True)
+    cli.register_without_settings(app, gaps)
     return app
 
 
-def refuse_to_serve_without_legal_pages(app: Flask) -> None:
-    """In production readers find imprint, privacy, terms and contact, or the web server does not start."""
+def refuse_to_serve_unready(app: Flask) -> None:
+    """In production the web server does not start on older tables, nor without imprint, privacy, terms and contact.
+
+    Commands do: they are what makes the tables and fills the pages.
+    """
     settings: Settings | None = app.config.get("SETTINGS")
-    if settings is None or settings.mode != "production":
+    if settings is None or settings.mode != "production" or _is_command():
         return
     with app.app_context():
+        check_schema()
         empty = newsroom.empty_pages()
     if empty:
         raise SettingsError([f"the page /{page} is empty: flask newsroom load fills it" for page in empty])

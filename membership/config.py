@@ -8,10 +8,16 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import localedata
+from nacl.public import PrivateKey
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from membership.errors import DomainError
 from membership.money import CURRENCIES, FeeFormula, Money, parse
@@ -152,11 +158,11 @@ class _Reader:
 
     def _read_all(self, mode: str, instance: Path) -> Settings:
         currencies = self.read("CURRENCIES", _currencies, ("EUR",))
-        mail_from = self.text("MAIL_FROM", _demo(mode, "noreply@newsroom.example"))
+        mail_from = self.read("MAIL_FROM", _sender, "", _demo(mode, "noreply@newsroom.example"))
         return Settings(
             mode=mode,
             secret_key=self.text("SECRET_KEY"),
-            database_url=_driver(self.text("DATABASE_URL", f"sqlite:///{instance}/pressfund.sqlite")),
+            database_url=self.read("DATABASE_URL", _database, "", f"sqlite:///{instance}/pressfund.sqlite"),
             base_url=self.read("BASE_URL", _origin, ""),
             timezone=self.read("TIMEZONE", ZoneInfo, ZoneInfo("UTC")),
             stripe_secret_key=self.text("STRIPE_SECRET_KEY"),
@@ -169,9 +175,9 @@ class _Reader:
             vault_private_key=self.read("VAULT_PRIVATE_KEY", key_bytes, None, ""),
             email_key=self.read("EMAIL_KEY", key_bytes, b""),
             outbox_keys=self.read("OUTBOX_KEY", lambda text: tuple(map(key_bytes, _words(text))), ()),
-            mail_url=self.text("MAIL_URL", _demo(mode, "file:")),
+            mail_url=self.read("MAIL_URL", _mail_way, "", _demo(mode, "file:")),
             mail_from=mail_from,
-            staff_mail=self.text("STAFF_MAIL", mail_from),
+            staff_mail=self.read("STAFF_MAIL", _sender, "", mail_from),
             bounce_mailbox=self.read("BOUNCE_MAILBOX", mailbox_url, None, ""),
             ledger_currency=self.read("LEDGER_CURRENCY", _currency, "EUR"),
             currencies=currencies,
@@ -182,7 +188,7 @@ class _Reader:
             grace_days=self.read("GRACE_DAYS", _whole, 14),
             metrics_token=self.optional("METRICS_TOKEN"),
             newsroom_name=self.text("NEWSROOM_NAME"),
-            locales=self.read("LOCALES", _words, ("en",)),
+            locales=self.read("LOCALES", _locales, ("en",)),
             trusted_proxies=self.read("TRUSTED_PROXIES", _whole, 0),
             poll_seconds=self.read("POLL_SECONDS", _whole, 600),
             instance_path=instance,
@@ -203,6 +209,8 @@ class _Reader:
                 self.gaps.append("STRIPE_API_BASE is for demo and test only")
             elif urlsplit(settings.stripe_api_base).hostname not in LOOPBACK:
                 self.gaps.append("STRIPE_API_BASE must be on this machine (a pretend Stripe)")
+        if not _is_pair(settings.vault_private_key, settings.vault_public_key):
+            self.gaps.append("VAULT_PRIVATE_KEY does not open what VAULT_PUBLIC_KEY seals: they are no pair")
         if settings.mode == "production":
             self._production(settings)
         elif key and not key.startswith(("sk_test_", "rk_test_")):
@@ -254,12 +262,50 @@ def _demo(mode: str, value: str) -> str | None:
     return None if mode == "production" else value
 
 
-def _driver(url: str) -> str:
-    """PostgreSQL addresses mean psycopg, whatever their short form."""
+def _is_pair(private: bytes | None, public: bytes) -> bool:
+    """Whether what one seals the other opens; true while one of them is not here."""
+    return not private or not public or bytes(PrivateKey(private).public_key) == public
+
+
+def _database(url: str) -> str:
+    """PostgreSQL addresses mean psycopg, whatever their short form. What is wrong is told without the password."""
     for short in ("postgres://", "postgresql://"):
         if url.startswith(short):
-            return "postgresql+psycopg://" + url.removeprefix(short)
+            url = "postgresql+psycopg://" + url.removeprefix(short)
+    if not url.startswith(("sqlite://", "postgresql+psycopg://")):
+        raise ValueError("it begins with sqlite:/// or postgresql://")
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError("it is no address of a database") from None
     return url
+
+
+def _mail_way(text: str) -> str:
+    """How mail leaves; what is wrong is told without the password."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("it is no address") from None
+    if parts.scheme not in ("smtp", "smtps", "console", "file"):
+        raise ValueError("it begins with smtp://, smtps://, console: or file:")
+    return text
+
+
+def _sender(text: str) -> str:
+    """`desk@example.org`, or `The desk <desk@example.org>`."""
+    name, _, domain = parseaddr(text)[1].rpartition("@")
+    if not name or not domain:
+        raise ValueError("an address is needed, desk@example.org or The desk <desk@example.org>")
+    return text
+
+
+def _locales(text: str) -> tuple[str, ...]:
+    for word in _words(text):
+        if not localedata.exists(word):
+            raise ValueError(f"{word} is not a language we know")
+    return _words(text)
 
 
 def _words(text: str) -> tuple[str, ...]:

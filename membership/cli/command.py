@@ -4,9 +4,11 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
 from membership.cli.newsroom_file import NewsroomFileError
 from membership.config import SettingsError
+from membership.db import SchemaBehind, check_schema, db
 from membership.errors import DomainError
 
 REFUSALS = (DomainError, NewsroomFileError, SettingsError)
@@ -21,6 +23,30 @@ class Command(click.Command):
             return super().invoke(ctx)
         except REFUSALS as refusal:
             raise click.ClickException(str(refusal)) from None
+        except (OperationalError, ProgrammingError) as error:
+            said = _of_the_database(error)
+            if said is None:
+                raise
+            raise click.ClickException(said) from None
+
+
+def _of_the_database(error: OperationalError | ProgrammingError) -> str | None:
+    """What to say when the tables are older than this code, or the database does not answer; None for a fault of ours."""
+    try:
+        db.session.rollback()
+        check_schema()
+    except SchemaBehind as behind:
+        return str(behind)
+    except SQLAlchemyError:
+        return f"The database does not answer: is DATABASE_URL right? {_first_line(error)}"
+    return (
+        None if isinstance(error, ProgrammingError) else f"The database did not do it: {_first_line(error)}"
+    )
+
+
+def _first_line(error: OperationalError | ProgrammingError) -> str:
+    """What the database said first; further lines may tell of rows."""
+    return next(iter(str(error.orig).splitlines()), "")
 
 
 class Group(AppGroup):

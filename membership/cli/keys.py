@@ -1,4 +1,4 @@
-"""`flask keys`: secrets for a new deployment. `python -m membership.cli.keys new` needs no settings at all."""
+"""`flask keys`: secrets for a new deployment. It needs no settings at all."""
 
 import secrets
 
@@ -20,7 +20,3 @@ def new() -> None:
     }
     for name, value in fresh.items():
         click.echo(f"{name}={value}")
-
-
-if __name__ == "__main__":
-    keys()
