@@ -8,6 +8,7 @@ from membership.billing.checkout import Outcome
 from membership.db import db
 from membership.domain import plans
 from membership.domain.memberships import MembershipStatus
+from membership.errors import Conflict
 from tests import make
 from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
@@ -151,3 +152,54 @@ def test_a_worker_that_dies_while_one_membership_replaces_another_leaves_one(ana
     assert (first.status, first.ended_by) == (MembershipStatus.ENDED, "replaced")
     assert (second.status, second.doubled_at) == (MembershipStatus.ACTIVE, None)
     assert state(stripe)["subscriptions_live"] == 1
+
+
+def silent(stripe, *, calls: int = 99) -> None:
+    """Stripe takes no change of a subscription, so many times."""
+    control(stripe, "faults", next=calls, kind="429", path=SUBSCRIPTIONS)
+
+
+@pytest.mark.parametrize("then", ["leave", "end_now"])
+@pytest.mark.parametrize("why", ["withdrawn", "double"])
+def test_what_is_given_back_stays_so_whoever_ends_it_once_more(ana, stripe, mailbox, why, then):
+    ana.joins()
+    mine = ana
+    if why == "double":
+        mine = Joiner(stripe)
+        mine.joins()
+    silent(stripe)
+    gives_back = checkout.withdraw if why == "withdrawn" else checkout.end_double
+    assert gives_back(mine.membership) is Outcome.WAITING
+    assert getattr(checkout, then)(mine.membership) is Outcome.WAITING
+    assert mine.membership.ended_by == why
+    silent(stripe, calls=0)
+    all_is_said(stripe)
+    assert (mine.membership.status, mine.membership.ended_by) == (MembershipStatus.ENDED, why)
+    (told,) = [one for one in mailbox if one["Subject"] == "Your membership has ended"]
+    assert "Given back: €5" in told.get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize("first", ["leave", "end_now"])
+def test_nothing_is_bought_for_a_membership_that_was_left_a_moment_ago(ana, stripe, first):
+    ana.joins()
+    days(stripe, 5)
+    dearer = shown(ana, "15")
+    silent(stripe)
+    assert getattr(checkout, first)(ana.membership) is Outcome.WAITING
+    silent(stripe, calls=0)
+    with pytest.raises(Conflict):
+        checkout.change(ana.membership, **dearer)
+    all_is_said(stripe)
+    assert (ana.membership.amount, state(stripe)["charged"]) == (make.EUR("5"), 500)
+
+
+def test_nothing_is_bought_for_a_membership_that_is_left_while_stripe_is_asked(ana, stripe):
+    ana.joins()
+    days(stripe, 5)
+    dearer = shown(ana, "15")
+    with (
+        slow(stripe, SUBSCRIPTIONS, lambda: checkout.leave(ana.membership), reads=True),
+        pytest.raises(Conflict),
+    ):
+        checkout.change(ana.membership, **dearer)
+    assert (ana.membership.ended_by, state(stripe)["charged"]) == ("member", 500)

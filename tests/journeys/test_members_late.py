@@ -53,6 +53,19 @@ def test_leaving_while_late_voids_what_was_late_at_once(ana, stripe):
     assert (mine.status, mine.ended_by, mine.late_invoice_id) == (MembershipStatus.ENDED, "member", None)
 
 
+def test_whoever_left_meanwhile_pays_nothing_with_the_new_card(ana, stripe):
+    becomes_late(ana, stripe)
+    ana.gives_card()
+    control(stripe, "faults", next=1, kind="429", path="/v1/subscriptions")
+    assert checkout.leave(ana.membership) is Outcome.WAITING
+    assert checkout.adopt_card(ana.membership) is CardOutcome.UNCHANGED
+    settle(stripe)  # the customer, who has another card, is looked at too
+    stripe.advance(seconds=60)
+    checkout.resume_calls()
+    settle(stripe)
+    assert (ana.membership.status, state(stripe)["charges"]) == (MembershipStatus.ENDED, 1)
+
+
 def comes_too_late(ana, stripe, mailbox, *, first=("charge", "invoice", "subscription")):
     """What was paid by hand is seen in this order; it goes back once, and is thanked for by nobody."""
     mailbox.clear()

@@ -19,13 +19,22 @@ LOST = ReplyDropped("timeout_after_commit")
 
 @contextmanager
 def slow(
-    stripe: Any, path: str, meanwhile: Callable[[], object], *, then: BaseException | None = None
+    stripe: Any,
+    path: str,
+    meanwhile: Callable[[], object],
+    *,
+    then: BaseException | None = None,
+    reads: bool = False,
 ) -> Iterator[None]:
-    """The next change under this path reaches Stripe only when `meanwhile` has happened; `then` its reply is lost."""
+    """The next change under this path reaches Stripe only when `meanwhile` has happened; `then` its reply is lost.
+
+    `reads`: the next look at it is as slow.
+    """
     real, waiting = stripe.wsgi, [meanwhile]
 
     def wsgi(environ: dict[str, Any], start_response: Any) -> Any:
-        if environ["REQUEST_METHOD"] == "GET" or not environ["PATH_INFO"].startswith(path) or not waiting:
+        is_meant = environ["PATH_INFO"].startswith(path) and (reads or environ["REQUEST_METHOD"] != "GET")
+        if not is_meant or not waiting:
             return real(environ, start_response)
         waiting.pop()()
         answer = real(environ, start_response)

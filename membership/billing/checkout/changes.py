@@ -12,7 +12,7 @@ from typing import Any
 from membership import clock, vault
 from membership.billing import account, calls, facts
 from membership.billing.calls import CallState
-from membership.billing.checkout import asking, portals, products
+from membership.billing.checkout import asking, members, portals, products
 from membership.billing.checkout.asking import Outcome
 from membership.billing.checkout.opening import STRIPE_LOCALES
 from membership.billing.gateway import StripeRefused, StripeUnavailable
@@ -125,9 +125,12 @@ def _refused(keys: list[str], late_invoice_id: str | None) -> CardOutcome:
 
 
 def note_card(membership: Membership, method_id: str | None, *, now: datetime) -> list[str]:
-    """Record the calls that make a new card this membership's; their keys. None where nobody asked for it."""
+    """Record the calls that make a new card this membership's; their keys. None where nobody asked for it.
+
+    Whoever has left meanwhile pays nothing with it.
+    """
     asked_at, subscription_id = membership.card_asked_at, membership.stripe_subscription_id
-    if method_id is None or method_id == membership.stripe_method_id:
+    if method_id is None or method_id == membership.stripe_method_id or members.is_closing(membership):
         return []
     if subscription_id is None or not membership.is_live or not asked_at or now - asked_at > CARD_WAITS:
         return []
@@ -135,7 +138,7 @@ def note_card(membership: Membership, method_id: str | None, *, now: datetime) -
     wish = f"{method_id}:{int(asked_at.timestamp())}"
     card = calls.fresh_key(f"card:{subscription_id}:{wish}")
     keys = [calls.wish(card, "subscriptions.update", params, now=now).idem_key]
-    if membership.late_invoice_id and membership.late_attempts:
+    if membership.late_invoice_id and membership.late_attempts and membership.ended_by is None:
         pay = {"id": membership.late_invoice_id, "payment_method": method_id}
         key = calls.fresh_key(f"pay:{membership.late_invoice_id}:{wish}")
         keys.append(calls.record(key, "invoices.pay", pay, now=now).idem_key)
@@ -200,6 +203,7 @@ def change(
     content = vault.fingerprint(f"{plan.id} {amount.minor} {amount.currency} {interval} {proration_at}")[:32]
     with writing():
         membership = memberships.lock_membership(membership_id)
+        _changeable(membership)  # still: it may have been left while Stripe was asked
         call = calls.wish(f"change:{subscription_id}:{content}", "subscriptions.update", params, now=now)
         if call.state is CallState.PENDING:
             _note_change(membership, plan, amount, interval=interval, now=now)
@@ -238,8 +242,9 @@ def _wish(
 
 
 def _changeable(membership: Membership) -> str:
-    if membership.status is not MembershipStatus.ACTIVE or membership.stripe_subscription_id is None:
+    is_over = membership.status is not MembershipStatus.ACTIVE or members.is_closing(membership)
+    if is_over or membership.stripe_subscription_id is None:
         raise Conflict(N_("Only a membership that goes on and is paid can be changed."))
-    if membership.ends_at is not None:
+    if membership.ends_at is not None or membership.ended_by is not None:
         raise Conflict(N_("This membership is going to end. Undo that first, then change it."))
     return membership.stripe_subscription_id

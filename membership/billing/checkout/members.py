@@ -32,6 +32,9 @@ def leave(
     now = now or clock.now()
     with writing():
         membership = _begin(membership)
+        if is_closing(membership):  # sooner than with its period, for the reason that was given then
+            db.session.commit()
+            return Outcome.WAITING
         if not membership.is_live or membership.ends_at is not None:
             db.session.commit()
             return Outcome.AGREED
@@ -62,10 +65,7 @@ def come_back(membership: Membership, *, now: datetime | None = None) -> Outcome
     now = now or clock.now()
     with writing():
         membership = _begin(membership)
-        is_over = memberships.is_given_back(membership) or calls.is_asked(
-            f"cancel:{membership.stripe_subscription_id}"
-        )
-        if not membership.is_live or membership.kind is not Kind.PAID or is_over:
+        if not membership.is_live or membership.kind is not Kind.PAID or is_closing(membership):
             raise Conflict(N_("This membership has ended. You can join again."))
         if membership.ends_at is None and membership.ended_by is None:
             db.session.commit()
@@ -96,7 +96,8 @@ def skip(membership: Membership, *, months: int, now: datetime | None = None) ->
 def may_pause(membership: Membership) -> bool:
     """Whether it can rest: monthly, going on, nothing late."""
     goes_on = membership.status in (MembershipStatus.ACTIVE, MembershipStatus.PAUSED)
-    return goes_on and membership.interval == "month" and membership.next_at is not None
+    is_left = membership.ended_by is not None or membership.next_at is None
+    return goes_on and membership.interval == "month" and not is_left
 
 
 def go_on(membership: Membership, *, now: datetime | None = None) -> Outcome:
@@ -118,7 +119,10 @@ def end_now(
     reason: str = "",
     now: datetime | None = None,
 ) -> Outcome:
-    """Staff end it at once, with the days that were given beyond it; nothing is refunded by this."""
+    """Staff end it at once, with the days that were given beyond it; nothing is refunded by this.
+
+    One that is closing stays what it is: withdrawn from, given back, left.
+    """
     now = now or clock.now()
     with writing():
         membership = _begin(membership)
@@ -126,7 +130,8 @@ def end_now(
             db.session.commit()
             return Outcome.AGREED
         membership.extra_until = None
-        return _end_now(membership, ended_by="staff", by=by, reason=reason, now=now)
+        known = membership.ended_by if is_closing(membership) else None
+        return _end_now(membership, ended_by=known or "staff", by=by, reason=reason, now=now)
 
 
 def _end_now(
@@ -277,6 +282,12 @@ def _begin(membership: Membership) -> Membership:
     membership_id = membership.id
     db.session.commit()
     return memberships.lock_membership(membership_id)
+
+
+def is_closing(membership: Membership) -> bool:
+    """Whether it was asked to end at once, and goes on only until Stripe's answer is seen."""
+    is_asked = calls.is_asked(f"cancel:{membership.stripe_subscription_id}")
+    return membership.is_live and (memberships.is_given_back(membership) or is_asked)
 
 
 def _is_paid_ahead(membership: Membership, now: datetime) -> bool:
