@@ -1,5 +1,7 @@
 """Payments in the books: what a gift, a refund and a refund that failed do to every account, to the cent."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -153,3 +155,19 @@ def test_money_settled_in_another_currency_is_set_apart_and_not_in_the_books(app
     donations.book(row, make.settlement(row, currency="USD"), settings=make.settings(), now=clock.now())
     assert row.apart == "other-currency"
     assert ledger.entries_of(row.subject) == []
+
+
+def test_what_is_never_booked_is_not_waited_for(app):
+    row = make.payment(make.donation(make.fundraiser()))
+    asked = payments.ask_refund(row, EUR("5"))
+    asked.stripe_refund_id, asked.status = "re_1", payments.RefundStatus.PENDING
+    later = clock.now() + timedelta(days=1)
+    assert (payments.unbooked_charges(later), payments.unbooked_refunds(later)) == (
+        [row.stripe_charge_id],
+        ["re_1"],
+    )
+    donations.book(row, make.settlement(row, currency="USD"), settings=make.settings(), now=clock.now())
+    assert payments.unbooked_charges(later) == []
+    assert payments.unbooked_refunds(later) == ["re_1"]  # whether it arrives is waited for still
+    asked.status = payments.RefundStatus.SUCCEEDED
+    assert payments.unbooked_refunds(later) == []

@@ -296,9 +296,14 @@ def settled_standing(payment: Payment) -> int:
 
 
 def unbooked_charges(before: datetime) -> list[str]:
-    """Charges that succeeded by then and whose balance transaction has not been seen."""
+    """Charges that succeeded by then and whose balance transaction has not been seen.
+
+    What settled in another currency is never booked: it would fill the list for good.
+    """
     found = select(Payment.stripe_charge_id).where(
-        Payment.net_minor.is_(None), Payment.settled_currency.is_(None), Payment.paid_at < before
+        Payment.net_minor.is_(None),
+        Payment.apart.is_distinct_from(OTHER_CURRENCY),
+        Payment.paid_at < before,
     )
     found = found.where(Payment.status != PaymentStatus.FAILED).order_by(Payment.paid_at)
     return list(db.session.scalars(found.limit(500)))

@@ -14,6 +14,7 @@ from membership.db import Base, db, member, str_enum
 from membership.domain import audit, ledger
 from membership.domain.audit import Actor
 from membership.domain.payments.arriving import (
+    OTHER_CURRENCY,
     Payment,
     PaymentStatus,
     Settlement,
@@ -40,12 +41,8 @@ class RefundStatus(StrEnum):
     CANCELED = "canceled"
 
 
-SENT = (
-    RefundStatus.ASKED,
-    RefundStatus.PENDING,
-    RefundStatus.REQUIRES_ACTION,
-    RefundStatus.SUCCEEDED,
-)
+UNDER_WAY = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION)
+SENT = (RefundStatus.ASKED, *UNDER_WAY, RefundStatus.SUCCEEDED)
 COUNTED = (RefundStatus.PROPOSED, *SENT)
 """What nobody can give back again: what went back or is on its way, and what waits for a second person."""
 PROPOSED = "status = 'proposed'"
@@ -147,11 +144,15 @@ def was_tried(refund: Refund) -> bool:
 
 
 def unbooked_refunds(before: datetime) -> list[str]:
-    """Refunds asked for by then whose books are not what their state says: not booked, or failed and not undone."""
-    missing = Refund.booked_as.is_(None) & Refund.status.in_(COUNTED)
+    """Refunds asked for by then whose books are not what their state says: not booked, or failed and not undone.
+
+    What settled in another currency is never booked: only whether it arrives is waited for.
+    """
+    is_to_be_booked = Payment.apart.is_distinct_from(OTHER_CURRENCY) | Refund.status.in_(UNDER_WAY)
+    missing = Refund.booked_as.is_(None) & Refund.status.in_(COUNTED) & is_to_be_booked
     standing = Refund.booked_as.is_not(None) & Refund.undone_as.is_(None) & Refund.status.not_in(COUNTED)
-    found = select(Refund.stripe_refund_id).where(missing | standing, Refund.asked_at < before)
-    found = found.where(Refund.stripe_refund_id.is_not(None))
+    found = select(Refund.stripe_refund_id).join(Payment, Payment.id == Refund.payment_id)
+    found = found.where(missing | standing, Refund.asked_at < before, Refund.stripe_refund_id.is_not(None))
     return [one for one in db.session.scalars(found.order_by(Refund.asked_at).limit(500)) if one]
 
 
