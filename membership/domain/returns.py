@@ -56,11 +56,11 @@ def by_bank(
     return refund if second else _book(refund, payment, by=by, now=now)
 
 
-def takes_two(payment: Payment, amount: Money, *, settings: Settings) -> bool:
+def takes_two(payment: Payment, amount: Money, *, settings: Settings, taken: Money | None = None) -> bool:
     """Whether a transfer of this much of it counts only when somebody else agrees: above the review limit, and wherever
-    the books take one person's word for what left the bank.
+    the books take one person's word for what left the bank. `taken` as in `payments.needs_second`.
     """
-    return is_foreign(payment) or payments.needs_second(payment, amount, settings=settings)
+    return is_foreign(payment) or payments.needs_second(payment, amount, settings=settings, taken=taken)
 
 
 def is_foreign(payment: Payment) -> bool:

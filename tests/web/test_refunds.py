@@ -13,6 +13,7 @@ from tests import make, signed_in
 from tests.journeys.donor import Donor, control, settle, state
 from tests.journeys.joiner import Joiner
 from tests.make import EUR
+from tests.queries import counted
 from tests.web.visitor import beside, text
 
 PAGE = "/staff/refunds"
@@ -184,3 +185,20 @@ def test_whoever_agrees_to_a_transfer_reads_what_left_the_bank(client):
     for path in (PAGE, f"/staff/people/{people.person_of(paid.person_id).reference}"):
         client.get(path)
         assert "FT26-1182 €18.40 left the bank account." in text(client)
+
+
+def test_however_many_refunds_failed_the_page_asks_as_often(app, client):
+    signed_in.as_staff(client, "treasurer")
+    fundraiser = make.fundraiser()
+
+    def asked(more: int) -> int:
+        for _ in range(more):
+            refund = payments.ask_refund(make.payment(make.donation(fundraiser)), EUR("5"))
+            refund.status = RefundStatus.FAILED
+        db.session.commit()
+        with counted(app) as said:
+            client.get(PAGE)
+        assert text(client).count("It was transferred") == len(payments.unreturned_refunds())
+        return len(said)
+
+    assert asked(2) == asked(6) <= 30

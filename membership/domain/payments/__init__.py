@@ -29,6 +29,7 @@ from membership.domain.payments.listing import (
     paid_by,
     proposed_refunds,
     refunded_of,
+    taken_of,
     unreturned_refunds,
 )
 from membership.domain.payments.refunds import (
@@ -89,6 +90,7 @@ __all__ = [
     "settled_standing",
     "spread",
     "standing",
+    "taken_of",
     "unbooked_charges",
     "unbooked_refunds",
     "undo_refund",

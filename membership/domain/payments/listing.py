@@ -29,9 +29,18 @@ def paid_by(person_id: int, *, before: int | None = None, most: int = 50) -> lis
 
 def refunded_of(payments: Sequence[Payment]) -> dict[int, Money]:
     """Payment id -> what was given back of it or is on its way, where anything was; in one query."""
+    return _back_of(payments, SENT)
+
+
+def taken_of(payments: Sequence[Payment]) -> dict[int, Money]:
+    """The same with what is only proposed: nobody can give that back again."""
+    return _back_of(payments, COUNTED)
+
+
+def _back_of(payments: Sequence[Payment], statuses: tuple[RefundStatus, ...]) -> dict[int, Money]:
     ids = {one.id: one.currency for one in payments}
     total = func.sum(Refund.amount_minor)
-    found = select(Refund.payment_id, total).where(Refund.payment_id.in_(ids), Refund.status.in_(SENT))
+    found = select(Refund.payment_id, total).where(Refund.payment_id.in_(ids), Refund.status.in_(statuses))
     return {
         payment_id: Money(int(minor), ids[payment_id])
         for payment_id, minor in db.session.execute(found.group_by(Refund.payment_id))

@@ -201,10 +201,13 @@ def spread(paid: Iterable[Payment], amount: Money) -> list[tuple[Payment, Money]
     return parts
 
 
-def needs_second(payment: Payment, amount: Money, *, settings: Settings) -> bool:
-    """Whether a second person must agree: above the review limit, alone or with what went back before."""
+def needs_second(payment: Payment, amount: Money, *, settings: Settings, taken: Money | None = None) -> bool:
+    """Whether a second person must agree: above the review limit, alone or with what went back before.
+
+    `taken` is what did, where the caller knows it for many payments.
+    """
     limit = settings.review_above.get(payment.currency)
-    return limit is None or refunded(payment) + amount > limit
+    return limit is None or (refunded(payment) if taken is None else taken) + amount > limit
 
 
 def all_needs_second(paid: Iterable[Payment], *, settings: Settings) -> bool:

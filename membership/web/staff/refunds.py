@@ -37,6 +37,8 @@ class Waiting:
 
     refund: Refund
     payment: Payment
+    taken: Money
+    """What of the payment nobody can give back again."""
 
     @property
     def amount(self) -> Money:
@@ -46,7 +48,7 @@ class Waiting:
     @property
     def needs_second(self) -> bool:
         """Whether a transfer of it takes a second person."""
-        return returns.takes_two(self.payment, self.amount, settings=view.settings())
+        return returns.takes_two(self.payment, self.amount, settings=view.settings(), taken=self.taken)
 
     @property
     def left_in(self) -> str | None:
@@ -68,8 +70,7 @@ def refunds() -> Response:
 
 def _page(status: int = 200, **about: Any) -> Response:
     """The page; `wrong` is the refund whose `form` comes back, `refused` why, `says` a word of ours."""
-    proposed = [Waiting(*one) for one in payments.proposed_refunds()]
-    failed = [Waiting(*one) for one in payments.unreturned_refunds()]
+    proposed, failed = _waiting(payments.proposed_refunds()), _waiting(payments.unreturned_refunds())
     shown = [one.payment.person_id for one in (*proposed, *failed)]
     return sheets.page(
         "staff/refunds.html",
@@ -80,6 +81,15 @@ def _page(status: int = 200, **about: Any) -> Response:
         my_id=access.person().id,
         **{"wrong": None, "form": SettleForm(), "refused": "", "says": ""} | about,
     )
+
+
+def _waiting(found: list[tuple[Refund, Payment]]) -> list[Waiting]:
+    """With what was taken of their payments: asked for once, however many they are."""
+    taken = payments.taken_of([payment for _, payment in found])
+    return [
+        Waiting(refund, payment, taken.get(payment.id, Money(0, payment.currency)))
+        for refund, payment in found
+    ]
 
 
 @bp.post("/staff/refunds/<reference>")
