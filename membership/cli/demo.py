@@ -13,11 +13,12 @@ from http.client import HTTPException
 from urllib.request import urlopen
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
 from membership.cli import demo_files
 from membership.cli.supervisor import Child, Supervisor, TooManyDeaths
-from membership.config import ROOT
+from membership.config import ROOT, environment
 
 HOST = "127.0.0.1"
 LATE = 30  # seconds after which a start that is not ready says so
@@ -30,6 +31,8 @@ LATE = 30  # seconds after which a start that is not ready says so
 @with_appcontext
 def demo(port: int) -> None:
     """Start the web server, the pretend Stripe (PORT + 1) and the worker with sample data."""
+    if current_app.config["SETTINGS"].is_live:
+        raise click.ClickException("This is a production installation: nothing was touched.")
     for taken in (port, port + 1):
         if not _is_free(taken):
             raise click.ClickException(
@@ -37,11 +40,25 @@ def demo(port: int) -> None:
             )
     instance = demo_files.instance_of(os.environ)
     settings = {"INSTANCE_PATH": str(instance), **demo_files.settings(instance, port)}
+    _begin_again_unless_ours(settings, port)
     demo_files.about(instance, settings)
     try:
         Supervisor(_children(port, settings)).run(_announcer(port), meanwhile=demo_files.database)
     except TooManyDeaths as error:
         raise click.ClickException(f"{error} Everything is stopped.") from None
+
+
+def _begin_again_unless_ours(settings: Mapping[str, str], port: int) -> None:
+    """This process prepares the demo's database: where a .env or the environment names another one, it begins again."""
+    merged = environment(os.environ)
+    if any(merged.get(name) != value for name, value in settings.items() if name != "INSTANCE_PATH"):
+        os.chdir(ROOT)
+        command = [sys.executable, "-m", "flask", "demo", "--port", str(port)]
+        os.execve(sys.executable, command, _environment(settings))  # noqa: S606 - our own command
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, **settings, "FLASK_APP": "wsgi.py", "PYTHONUNBUFFERED": "1"}
 
 
 def _is_free(port: int) -> bool:
@@ -56,7 +73,6 @@ def _is_free(port: int) -> bool:
 
 def _children(port: int, settings: Mapping[str, str]) -> list[Child]:
     """The three processes. Their settings come from here alone, whatever a .env says."""
-    environment = {**os.environ, **settings, "FLASK_APP": "wsgi.py", "PYTHONUNBUFFERED": "1"}
     flask = (sys.executable, "-m", "flask")
     granian = ("-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "1")
     quiet = ("--blocking-threads", "32", "--no-ws", "--log-level", "error", "--no-access-log")
@@ -65,7 +81,7 @@ def _children(port: int, settings: Mapping[str, str]) -> list[Child]:
         "pretend Stripe": (*flask, "sandbox", "--port", str(port + 1)),
         "worker": (*flask, "work"),
     }
-    return [Child(name, command, environment, str(ROOT)) for name, command in commands.items()]
+    return [Child(name, command, _environment(settings), str(ROOT)) for name, command in commands.items()]
 
 
 def _announcer(port: int) -> Callable[[], None]:

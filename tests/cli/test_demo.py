@@ -64,9 +64,9 @@ def of_instance(instance):
 
 
 @contextmanager
-def demo(instance, port):
+def demo(instance, port, **more):
     environment = {k: v for k, v in os.environ.items() if k not in ("MODE", "DATABASE_URL")}
-    environment |= {"INSTANCE_PATH": str(instance), "PORT": str(port), "FLASK_APP": "wsgi.py"}
+    environment |= {"INSTANCE_PATH": str(instance), "PORT": str(port), "FLASK_APP": "wsgi.py", **more}
     command = [sys.executable, "-m", "flask", "demo"]
     log = (instance.parent / f"demo-{port}.log").open("w+")
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
@@ -106,9 +106,13 @@ def test_the_demo_is_ready_comes_back_and_goes(tmp_path):
         assert of_instance(instance) == {}
         assert not answers(f"http://127.0.0.1:{port}/readyz")
     before = (instance / "demo.env").read_text()
-    with demo(instance, port) as process:  # a second start keeps keys and data
+    other = tmp_path / "other.sqlite"  # a database that is not the demo's
+    with demo(
+        instance, port, DATABASE_URL=f"sqlite:///{other}"
+    ) as process:  # a second start keeps keys and data
         assert ready(process, port), process.said()
         assert (instance / "demo.env").read_text() == before
+        assert not other.exists()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=SECONDS) == 0
         assert of_instance(instance) == {}

@@ -59,6 +59,13 @@ def test_a_new_database_is_made_by_command_and_not_served_before(tmp_path):
     assert production(url, tmp_path, "-m", "flask", "db", "upgrade").returncode == 0
 
 
+def test_a_production_installation_is_no_place_for_the_demo(databases, tmp_path):
+    done = production(databases.fresh("sqlite"), tmp_path, "-m", "flask", "demo")
+    assert done.returncode == 1
+    assert done.stderr == "Error: This is a production installation: nothing was touched.\n"
+    assert list(tmp_path.glob("demo.*")) == []
+
+
 @pytest.fixture
 def gaps(monkeypatch):
     """Production without a single setting."""
