@@ -1,5 +1,7 @@
 """Two wishes at once, an answer that comes late, a worker that dies: the newest wish wins, and nobody pays twice."""
 
+from functools import partial
+
 import pytest
 
 from membership import clock
@@ -203,3 +205,13 @@ def test_nothing_is_bought_for_a_membership_that_is_left_while_stripe_is_asked(a
     ):
         checkout.change(ana.membership, **dearer)
     assert (ana.membership.ended_by, state(stripe)["charged"]) == ("member", 500)
+
+
+def test_a_change_that_stripe_will_not_make_is_not_called_declined(ana, stripe):
+    ana.joins()
+    dearer = shown(ana, "15")
+    subscriptions = account.here().gateway._client.v1.subscriptions
+    ends = partial(subscriptions.cancel, ana.membership.stripe_subscription_id)
+    with slow(stripe, SUBSCRIPTIONS, ends), pytest.raises(Conflict, match="would not make this change"):
+        checkout.change(ana.membership, **dearer)
+    assert state(stripe)["charged"] == 500

@@ -207,12 +207,20 @@ def change(
         call = calls.wish(f"change:{subscription_id}:{content}", "subscriptions.update", params, now=now)
         if call.state is CallState.PENDING:
             _note_change(membership, plan, amount, interval=interval, now=now)
-        outcome = asking.send(call.idem_key, now)
+        key = call.idem_key
+        outcome = asking.send(key, now)
     if outcome is Outcome.REFUSED:
-        raise Declined(
+        raise _said_no(key)
+    return outcome
+
+
+def _said_no(key: str) -> DomainError:
+    """A bank declined it, or Stripe would not have it: the subscription has ended there meanwhile, say."""
+    if calls.was_declined(key):
+        return Declined(
             N_("The bank declined this payment, so nothing has changed. You can change the card first.")
         )
-    return outcome
+    return Conflict(N_("Stripe would not make this change, so nothing was charged. Please look at it again."))
 
 
 def _note_change(membership: Membership, plan: Plan, amount: Money, *, interval: str, now: datetime) -> None:

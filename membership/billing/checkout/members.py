@@ -121,7 +121,7 @@ def end_now(
 ) -> Outcome:
     """Staff end it at once, with the days that were given beyond it; nothing is refunded by this.
 
-    One that is closing stays what it is: withdrawn from, given back, left.
+    One that is given back stays so.
     """
     now = now or clock.now()
     with writing():
@@ -130,7 +130,7 @@ def end_now(
             db.session.commit()
             return Outcome.AGREED
         membership.extra_until = None
-        known = membership.ended_by if is_closing(membership) else None
+        known = membership.ended_by if memberships.is_given_back(membership) else None
         return _end_now(membership, ended_by=known or "staff", by=by, reason=reason, now=now)
 
 
