@@ -51,15 +51,18 @@ def make(file: Path, settings: Settings) -> list[Path]:
     """Copy the database to this file, and the perks' files next to it. Returns what was written."""
     if file.exists():
         raise CopyFailed(N_("%(file)s is there already."), file=file.name)
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     url, half = make_url(settings.database_url), file.with_name(f".{file.name}.half")
     try:
-        half.touch(mode=0o600)
-        _copy_sqlite(half) if url.get_backend_name() == "sqlite" else _dump(url, half)
-        half.replace(file)
-    finally:
-        half.unlink(missing_ok=True)
-    return [file, *_pack_perks(beside(file), settings.instance_path / "perks")]
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            half.touch(mode=0o600)
+            _copy_sqlite(half) if url.get_backend_name() == "sqlite" else _dump(url, half)
+            half.replace(file)
+        finally:
+            half.unlink(missing_ok=True)
+        return [file, *_pack_perks(beside(file), settings.instance_path / "perks")]
+    except (OSError, sqlite3.Error) as error:  # no such place, not ours to write in, full
+        raise CopyFailed(N_("%(file)s cannot be written: %(said)s"), file=file, said=error) from None
 
 
 def beside(file: Path) -> Path:

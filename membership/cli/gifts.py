@@ -7,6 +7,7 @@ from membership import clock
 from membership.billing import checkout
 from membership.billing.checkout import Outcome
 from membership.cli.command import Group
+from membership.cli.newsroom_file import shapes
 from membership.config import Settings
 from membership.db import db, writing
 from membership.domain import audit, donations, payments
@@ -76,22 +77,36 @@ def _said(reference: str, outcomes: list[Outcome]) -> str:
     return f"{reference} is being refunded: Stripe has agreed."
 
 
+def _country(_context: click.Context, _option: click.Parameter, said: str) -> str:
+    """A slip of the pen must not look like a country from where nobody gives."""
+    try:
+        return shapes.country(said.upper())
+    except shapes.Wrong as wrong:
+        raise click.BadParameter(str(wrong)) from None
+
+
 @gifts.command("stop")
-@click.option("--country", required=True, metavar="XX", help="Two letters, as declared or as the card says.")
+@click.option(
+    "--country",
+    required=True,
+    metavar="XX",
+    callback=_country,
+    help="Two letters, as declared or as the card says.",
+)
 def stop(country: str) -> None:
     """Stop every running gift of a country, with a mail to each donor."""
-    running = [donation.id for donation in donations.running_from(country.upper())]
+    running = [donation.id for donation in donations.running_from(country)]
     db.session.commit()
     agreed = sum(checkout.stop(donations.gift_of(one), by="country") for one in running)
     with writing():
         audit.record(
             audit.Tag.DONATIONS_STOPPED,
             subject_type="country",
-            subject_id=country.upper(),
+            subject_id=country,
             details={"running": len(running), "stopped": agreed},
         )
         db.session.commit()
-    click.echo(f"{country.upper()}: {len(running)} running, {agreed} stopped.")
+    click.echo(f"{country}: {len(running)} running, {agreed} stopped.")
     if agreed < len(running):
         click.echo("The others are noted; the worker asks Stripe again until they have stopped.", err=True)
 

@@ -62,6 +62,13 @@ def test_nothing_is_written_over(run, copy):
     assert copy.read_bytes() == before
 
 
+def test_a_place_that_takes_no_copy_is_a_sentence(run, copy):
+    done = run("make", copy / "inside")  # a file is no folder
+    assert done.exit_code == 1
+    assert "cannot be written" in done.output
+    assert isinstance(done.exception, SystemExit)
+
+
 @pytest.mark.parametrize(
     "spoil", [lambda whole: whole[: len(whole) // 2], lambda _whole: b"", lambda w: b"x" + w[1:]]
 )

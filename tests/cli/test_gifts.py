@@ -103,3 +103,10 @@ def test_a_held_gift_is_listed_with_the_day_it_was_paid_on_at_the_newsroom(app, 
     at("2026-03-31 22:30")  # by UTC
     gift = make.donation(settled=True, amount=make.EUR("1500"))
     assert f"{gift.reference}  €1,500  once  paid 2026-04-01" in run(app, "held").output
+
+
+@pytest.mark.parametrize("said", ["Georgia", "UK", "12", ""])
+def test_what_is_no_country_is_not_taken_for_one_without_gifts(app, said):
+    done = run(app, "stop", "--country", said)
+    assert done.exit_code == 2
+    assert "is no ISO 3166 code of a country" in done.output
