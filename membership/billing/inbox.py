@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
-from membership.billing import account, checkout, facts
+from membership.billing import account, checkout, facts, turns
 from membership.billing.converge import CONVERGENCES, Key, NotYet
 from membership.billing.gateway import (
     BadSignature,
@@ -188,13 +188,16 @@ def mark_dirty(keys: Iterable[Key], *, now: datetime, on: Connection | None = No
 
 
 def work(limit: int = 100, *, until: Callable[[], bool] = bool, now: datetime | None = None) -> int:
-    """Converge dirty objects until none is due, `until` says so or `limit` is reached. Returns how many were worked."""
-    gateway = account.here().gateway
+    """Converge dirty objects until none is due, `until` says so or `limit` is reached. Returns how many were worked.
+
+    Stripe's silence ends it too: see `turns`.
+    """
+    gateway, silent = account.here().gateway, 0
     for worked in range(limit):
-        claim = None if until() else _claim(now or clock.now())
+        claim = None if until() or silent == turns.MOST_SILENT else _claim(now or clock.now())
         if claim is None:
             return worked
-        _converge(gateway, *claim, now=now)
+        silent = silent + 1 if _converge(gateway, *claim, now=now) is None else 0
     return limit
 
 
@@ -227,7 +230,7 @@ def look_at(keys: list[Key], *, seconds: float = 2.0) -> None:
     while waiting and time.monotonic() < until:
         claim = _claim(clock.now(), only=waiting.pop(0))
         if claim is not None:
-            waiting += _converge(gateway, *claim)
+            waiting += _converge(gateway, *claim) or []
 
 
 # Built once: the worker says these three for every object.
@@ -286,13 +289,18 @@ def _claim(now: datetime, only: Key | None = None) -> tuple[Key, int, str] | Non
 
 def _converge(
     gateway: Gateway, key: Key, sequence: int, token: str, *, now: datetime | None = None
-) -> list[Key]:
-    """Fetch and apply one leased object; returns what it led to. A failure is noted and tried again later."""
+) -> list[Key] | None:
+    """Fetch and apply one leased object; returns what it led to, None where Stripe did not answer. A failure is noted
+    and tried again later.
+    """
     convergence = CONVERGENCES[key[0]]
     try:
         found = convergence.fetch(gateway, key[1])
         return _apply(key, sequence, token, found, now or clock.now())
-    except (StripeUnavailable, StripeRefused, NotYet) as error:
+    except StripeUnavailable as error:
+        _failed(key, token, error, now or clock.now())
+        return None
+    except (StripeRefused, NotYet) as error:
         _failed(key, token, error, now or clock.now())
     except Exception as error:  # noqa: BLE001 - poison must not stop the worker; the class alone: words may repeat a row
         log.error("a %s could not be converged: %s", key[0], type(error).__name__)  # noqa: TRY400 - the same

@@ -168,10 +168,7 @@ class Worker:
 
     def _inbox(self) -> int:
         """Object by object, so that a signal waits for one only."""
-        done = 0
-        while done < BATCH and not self.stop.is_set() and inbox.work(limit=1):
-            done += 1
-        return done
+        return inbox.work(BATCH, until=self.stop.is_set)
 
     def _timetable(self) -> int:
         for task in self.tasks:

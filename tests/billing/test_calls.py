@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import update
 
 from membership import clock
-from membership.billing import account, calls, checkout, converge, turns
+from membership.billing import account, calls, checkout, converge, inbox, turns
 from membership.billing.calls import CallState
-from membership.billing.checkout import portals, products
+from membership.billing.checkout import asking, portals, products
 from membership.billing.gateway import StripeUnavailable
+from membership.cli.work import Task, Worker
 from membership.db import db
-from membership.domain import fundraisers, payments, plans
+from membership.domain import fundraisers, outbox, payments, plans
 from membership.domain.donations import Donation
 from membership.domain.payments import Refund, RefundStatus
 from tests import make
@@ -192,3 +193,41 @@ def test_a_gift_that_cannot_be_stopped_hides_none_behind_it(app, donor, stripe):
     db.session.commit()
     assert checkout.stop_closed() == 1
     assert state(stripe, "bea@example.org")["subscriptions_live"] == 0
+
+
+# --- Stripe is silent ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_vain(stripe):
+    """What Stripe is asked while it gives no answer."""
+    control(stripe, "faults", next=99, kind="timeout", path="/v1/")
+    real, said = stripe.wsgi, []
+
+    def wsgi(environ, start_response):
+        said.append(environ["PATH_INFO"])
+        return real(environ, start_response)
+
+    stripe.wsgi = wsgi
+    yield said
+    stripe.wsgi = real
+
+
+def test_a_silent_stripe_keeps_no_mail_waiting(app, in_vain, mailbox):
+    inbox.mark_dirty([("subscription", f"sub_{number}") for number in range(20)], now=clock.now())
+    for number in range(20):
+        calls.record_cancel(f"sub_{number}", now=clock.now() - asking.QUIET * 2)
+    told = {"corrected_on": "2026-11-22", "sign_in_url": "http://127.0.0.1:8000/sign-in"}
+    outbox.queue(key="told", template="email-corrected", to="ana@example.org", locale="en", context=told)
+    db.session.commit()
+    Worker([Task("ask again", asking.QUIET, checkout.resume_calls, commits=False)]).round()
+    assert (len(mailbox), len(in_vain)) == (1, 2 * turns.MOST_SILENT)
+
+
+def test_a_silent_stripe_is_asked_about_others_in_the_next_round(app, in_vain):
+    for number in range(6):
+        calls.record_cancel(f"sub_{number}", now=clock.now() - asking.QUIET * 2)
+    db.session.commit()
+    checkout.resume_calls()
+    checkout.resume_calls()
+    assert len(in_vain) == len(set(in_vain)) == 6

@@ -99,11 +99,12 @@ def _given_up(key: str) -> None:
 
 
 def resume_calls(now: datetime | None = None) -> int:
-    """Ask again for changes whose outcome we never learned. Returns how many are settled now."""
+    """Ask again for changes whose outcome we never learned, tried longest ago first. Returns how many are settled now."""
     now = now or clock.now()
     keys = [call.idem_key for call in calls.open_calls(RESENT, now=now, quiet=QUIET)]
     db.session.commit()
-    return turns.each("call", keys, partial(_resume, now=now)).count(Outcome.AGREED)
+    done = turns.each("call", keys, partial(_resume, now=now), unanswered=lambda one: one is Outcome.WAITING)
+    return done.count(Outcome.AGREED)
 
 
 def _resume(key: str, now: datetime) -> Outcome:
