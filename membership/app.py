@@ -91,7 +91,8 @@ def _engine_options(url: str) -> dict[str, object]:
         return options | {"pool_size": 5, "max_overflow": 10}
     path = url.partition("///")[2]
     if path and ":memory:" not in path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # the database itself says that it cannot be opened
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
     return options
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, SQLAlchemyError
 
 from membership.cli.newsroom_file import NewsroomFileError
 from membership.config import SettingsError
@@ -38,13 +38,18 @@ def _of_the_database(error: OperationalError | ProgrammingError) -> str | None:
     except SchemaBehind as behind:
         return str(behind)
     except SQLAlchemyError:
-        return f"The database does not answer: is DATABASE_URL right? {_first_line(error)}"
+        return no_answer(error)
     return (
         None if isinstance(error, ProgrammingError) else f"The database did not do it: {_first_line(error)}"
     )
 
 
-def _first_line(error: OperationalError | ProgrammingError) -> str:
+def no_answer(error: DBAPIError) -> str:
+    """What to say when no connection could be made."""
+    return f"The database does not answer: is DATABASE_URL right? {_first_line(error)}"
+
+
+def _first_line(error: DBAPIError) -> str:
     """What the database said first; further lines may tell of rows."""
     return next(iter(str(error.orig).splitlines()), "")
 

@@ -108,7 +108,7 @@ def _postgres(program: str, url: URL, *options: str) -> None:
         )
         if done.returncode == 0:
             return
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        said = " ".join(map(str.strip, done.stderr.splitlines()[-2:])) or "no reason given"
     raise CopyFailed(N_("%(program)s failed: %(said)s"), program=program, said=said)
 
 

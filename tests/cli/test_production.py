@@ -104,3 +104,13 @@ def test_a_command_on_older_tables_says_what_to_do(tmp_path):
         said = app.test_cli_runner().invoke(args=["ledger", "check"])
     assert said.exit_code == 1
     assert "flask db upgrade" in said.output
+
+
+@pytest.mark.parametrize("command", ["ledger check", "db upgrade"])
+def test_a_database_that_cannot_be_opened_is_a_sentence(tmp_path, command):
+    (tmp_path / "file").touch()  # a file is no folder
+    with builder.app_at(f"sqlite:///{tmp_path / 'file' / 'new.sqlite'}") as app:
+        said = app.test_cli_runner().invoke(args=command.split())
+    assert said.exit_code == 1
+    assert "The database does not answer: is DATABASE_URL right?" in said.output
+    assert isinstance(said.exception, SystemExit)
