@@ -49,6 +49,17 @@ def hit(kind: str, key_text: str, *, most: int, per: timedelta, now: datetime | 
     return int(upsert(Count, row | {"count": 1}, keys=keys, counted=("count",), told="count")) <= most
 
 
+def once(kind: str, key_text: str, *, per: timedelta, now: datetime | None = None) -> bool:
+    """Count one try; True when there was none for at least `per`, half a day at the longest.
+
+    It counts in the window before as well, so two tries on both sides of a window's edge meet, even at the same moment.
+    """
+    moment = now or clock.now()
+    if per > _DAY / 2:
+        raise ValueError("what is done once is known for half a day: the window before is gone after that")
+    return all([hit(kind, key_text, most=1, per=per, now=at) for at in (moment - per, moment)])
+
+
 def allowed(kind: str, key_text: str, *, most: int, per: timedelta, now: datetime | None = None) -> bool:
     """Whether one more try would be allowed; counts nothing."""
     row = _row(kind, key_text, per, now or clock.now())

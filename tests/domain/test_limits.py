@@ -49,6 +49,22 @@ def test_asking_counts_nothing():
 
 
 @in_app
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(seconds=1), HOUR])
+def test_once_is_once_on_both_sides_of_a_windows_edge(later):
+    edge = NOON - timedelta(seconds=1)
+    first, again = (limits.once("press", "a", per=HOUR, now=edge + step) for step in (timedelta(0), later))
+    assert (first, again) == (True, False)
+    limits.sweep(edge + later)
+    assert not limits.once("press", "a", per=HOUR, now=edge + later)
+    assert limits.once("press", "b", per=HOUR, now=edge + later)
+
+
+def test_once_reaches_half_a_day_at_the_longest():
+    with pytest.raises(ValueError, match="half a day"):
+        limits.once("press", "a", per=timedelta(hours=13), now=NOON)
+
+
+@in_app
 def test_keys_are_hashed_under_a_daily_key(monkeypatch):
     for day in range(3):
         hit("nino@example.org", now=NOON + day * DAY)
