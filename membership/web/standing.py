@@ -58,7 +58,7 @@ class Standing:
             return "ended"
         if not self.is_paid:
             return "given"
-        if held.withdrawn_at or held.ended_by in AT_ONCE:
+        if held.withdrawn_at or held.ended_by in AT_ONCE or (held.ended_by and checkout.is_closing(held)):
             return "closing"
         if held.ends_at or held.ended_by:
             return "ending"
@@ -92,9 +92,11 @@ class Standing:
 
     @property
     def ends_on(self) -> datetime | None:
-        """The day on which it ends, where that is settled."""
+        """The day on which it ends, where that is settled; one that is closing ends as soon as Stripe has heard."""
         held = self.membership
-        return (held.ends_at or self.pays_until) if self.state in ("ending", "closing") else held.ends_at
+        if self.state == "closing":
+            return None
+        return (held.ends_at or self.pays_until) if self.state == "ending" else held.ends_at
 
     @property
     def open_to_leaver(self) -> datetime | None:

@@ -7,12 +7,10 @@ import pytest
 from membership import clock
 from membership.billing import checkout
 from membership.billing.checkout import CardOutcome, Outcome
-from membership.domain import people
 from membership.domain.memberships import MembershipStatus
 from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
-from tests.journeys.member import Member, links
-from tests.signed_in import as_member
+from tests.journeys.member import links
 
 ACTIVE, ENDED = MembershipStatus.ACTIVE, MembershipStatus.ENDED
 
@@ -24,18 +22,6 @@ def late(ana, stripe):
     ana.card_fails_from_now_on()
     days(stripe, 32)
     return ana
-
-
-@pytest.fixture
-def reads(app, stripe):
-    """What the owner reads on a page, signed in."""
-
-    def opens(path):
-        owner = Member(app, stripe)
-        as_member(owner.ours, people.find_by_email(owner.email))
-        return owner.opens(path)
-
-    return opens
 
 
 def third_day(stripe) -> None:

@@ -181,6 +181,20 @@ def test_what_is_given_back_stays_so_whoever_ends_it_once_more(ana, stripe, mail
     assert "Given back: €5" in told.get_body(("plain",)).get_content()
 
 
+@pytest.mark.parametrize("way", ["withdraw", "end_now", "leave"])
+def test_what_ends_at_once_is_said_to_end_now_while_stripe_is_silent(ana, stripe, reads, way):
+    ana.joins()
+    if way == "leave":  # what is late ends at once
+        ana.card_fails_from_now_on()
+        days(stripe, 32)
+    silent(stripe)
+    assert getattr(checkout, way)(ana.membership) is Outcome.WAITING
+    said = reads("/account")
+    assert "It is ending, and" in said
+    for wrong in ("stays open until", "Ends on", "Stay a member after all"):
+        assert wrong not in said
+
+
 @pytest.mark.parametrize("first", ["leave", "end_now"])
 def test_nothing_is_bought_for_a_membership_that_was_left_a_moment_ago(ana, stripe, first):
     ana.joins()
