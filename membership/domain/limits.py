@@ -57,7 +57,7 @@ def once(kind: str, key_text: str, *, per: timedelta, now: datetime | None = Non
     moment = now or clock.now()
     if per > _DAY / 2:
         raise ValueError("what is done once is known for half a day: the window before is gone after that")
-    return all([hit(kind, key_text, most=1, per=per, now=at) for at in (moment - per, moment)])
+    return all(hit(kind, key_text, most=1, per=per, now=at) for at in (moment - per, moment))
 
 
 def allowed(kind: str, key_text: str, *, most: int, per: timedelta, now: datetime | None = None) -> bool:
