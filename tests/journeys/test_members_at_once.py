@@ -8,13 +8,14 @@ from membership import clock
 from membership.billing import account, checkout, converge, inbox
 from membership.billing.checkout import Outcome
 from membership.db import db
-from membership.domain import plans
+from membership.domain import audit, plans
 from membership.domain.memberships import MembershipStatus
 from membership.errors import Conflict
 from tests import make
 from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
 from tests.journeys.under_way import LOST, Killed, dies_after, slow
+from tests.records import records
 
 SUBSCRIPTIONS = "/v1/subscriptions"
 
@@ -229,3 +230,13 @@ def test_a_change_that_stripe_will_not_make_is_not_called_declined(ana, stripe):
     with slow(stripe, SUBSCRIPTIONS, ends), pytest.raises(Conflict, match="would not make this change"):
         checkout.change(ana.membership, **dearer)
     assert state(stripe)["charged"] == 500
+
+
+def test_a_change_that_is_pressed_twice_is_on_record_once(ana, stripe):
+    ana.joins()
+    dearer = shown(ana, "15")
+    with slow(stripe, SUBSCRIPTIONS, lambda: checkout.change(ana.membership, **dearer)):
+        assert checkout.change(ana.membership, **dearer) is Outcome.AGREED
+    assert [one.tag for one in records()].count(audit.Tag.MEMBERSHIP_CHANGED) == 1
+    settle(stripe)
+    assert state(stripe)["charged"] == 1500

@@ -11,7 +11,6 @@ from typing import Any
 
 from membership import clock, vault
 from membership.billing import account, calls, facts
-from membership.billing.calls import CallState
 from membership.billing.checkout import asking, members, portals, products
 from membership.billing.checkout.asking import Outcome
 from membership.billing.checkout.opening import STRIPE_LOCALES
@@ -204,10 +203,10 @@ def change(
     with writing():
         membership = memberships.lock_membership(membership_id)
         _changeable(membership)  # still: it may have been left while Stripe was asked
-        call = calls.wish(f"change:{subscription_id}:{content}", "subscriptions.update", params, now=now)
-        if call.state is CallState.PENDING:
+        key = f"change:{subscription_id}:{content}"
+        if calls.find_call(key) is None:
             _note_change(membership, plan, amount, interval=interval, now=now)
-        key = call.idem_key
+        calls.wish(key, "subscriptions.update", params, now=now)
         outcome = asking.send(key, now)
     if outcome is Outcome.REFUSED:
         raise _said_no(key)
