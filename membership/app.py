@@ -29,7 +29,7 @@ def create_app(settings: Settings | None = None, *, stripe_session: requests.Ses
     if settings is None:
         demo_files.prepare(os.environ)
         try:
-            settings = Settings.from_environment(environment(os.environ))
+            settings = Settings.from_environment(environment(os.environ), is_served=not _is_command())
         except SettingsError as gaps:
             if not _is_command():
                 raise

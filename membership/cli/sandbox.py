@@ -21,6 +21,8 @@ def sandbox(port: int) -> None:
     settings: Settings = current_app.config["SETTINGS"]
     if settings.is_live:
         raise click.ClickException("The pretend Stripe runs in demo and tests only.")
+    if not settings.stripe_webhook_secrets:
+        raise click.ClickException("STRIPE_WEBHOOK_SECRET is missing: the pretend Stripe signs with it.")
     settings.instance_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     pretend = Sandbox(
         str(settings.instance_path / "sandbox.sqlite"),

@@ -99,6 +99,16 @@ def test_with_gaps_every_command_says_them_and_new_keys_are_made():
     assert "SECRET_KEY=" in made.output
 
 
+def test_commands_need_no_webhook_secret_since_one_of_them_makes_it(monkeypatch):
+    for name, value in (builder.ENVIRONMENT | {"STRIPE_WEBHOOK_SECRET": ""}).items():
+        monkeypatch.setenv(name, value)
+    with click.Context(click.Group("flask"), obj=ScriptInfo()):
+        assert create_app().config["SETTINGS"].stripe_webhook_secrets == ()
+    with click.Context(click.Command("granian")), pytest.raises(SettingsError) as refused:
+        create_app()
+    assert refused.value.gaps == ["STRIPE_WEBHOOK_SECRET is missing"]
+
+
 def test_a_command_on_older_tables_says_what_to_do(tmp_path):
     with builder.app_at(f"sqlite:///{tmp_path / 'new.sqlite'}") as app:
         said = app.test_cli_runner().invoke(args=["ledger", "check"])
