@@ -232,11 +232,16 @@ def test_a_change_that_stripe_will_not_make_is_not_called_declined(ana, stripe):
     assert state(stripe)["charged"] == 500
 
 
-def test_a_change_that_is_pressed_twice_is_on_record_once(ana, stripe):
+def test_a_change_that_is_pressed_twice_is_on_record_once_and_one_that_is_declined_is_not(ana, stripe):
     ana.joins()
     dearer = shown(ana, "15")
     with slow(stripe, SUBSCRIPTIONS, lambda: checkout.change(ana.membership, **dearer)):
         assert checkout.change(ana.membership, **dearer) is Outcome.AGREED
-    assert [one.tag for one in records()].count(audit.Tag.MEMBERSHIP_CHANGED) == 1
     settle(stripe)
+    ana.card_fails_from_now_on()
+    with pytest.raises(checkout.Declined):
+        checkout.change(ana.membership, **shown(ana, "30"))
+    settle(stripe)
+    changes = [one.details for one in records() if one.tag == audit.Tag.MEMBERSHIP_CHANGED]
+    assert changes == [{"plan": "patron", "minor": 1500, "interval": "month"}]
     assert state(stripe)["charged"] == 1500

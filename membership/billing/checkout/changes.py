@@ -16,7 +16,7 @@ from membership.billing.checkout.asking import Outcome
 from membership.billing.checkout.opening import STRIPE_LOCALES
 from membership.billing.gateway import StripeRefused, StripeUnavailable
 from membership.db import db, writing
-from membership.domain import audit, memberships
+from membership.domain import memberships
 from membership.domain.memberships import Membership, MembershipStatus
 from membership.domain.plans import Plan
 from membership.errors import N_, Conflict, DomainError
@@ -204,8 +204,6 @@ def change(
         membership = memberships.lock_membership(membership_id)
         _changeable(membership)  # still: it may have been left while Stripe was asked
         key = f"change:{subscription_id}:{content}"
-        if calls.find_call(key) is None:
-            _note_change(membership, plan, amount, interval=interval, now=now)
         calls.wish(key, "subscriptions.update", params, now=now)
         outcome = asking.send(key, now)
     if outcome is Outcome.REFUSED:
@@ -220,16 +218,6 @@ def _said_no(key: str) -> DomainError:
             N_("The bank declined this payment, so nothing has changed. You can change the card first.")
         )
     return Conflict(N_("Stripe would not make this change, so nothing was charged. Please look at it again."))
-
-
-def _note_change(membership: Membership, plan: Plan, amount: Money, *, interval: str, now: datetime) -> None:
-    audit.record(
-        audit.Tag.MEMBERSHIP_CHANGED,
-        subject_type="membership",
-        subject_id=membership.reference,
-        details={"plan": plan.slug, "minor": amount.minor, "interval": interval},
-        now=now,
-    )
 
 
 def _wish(

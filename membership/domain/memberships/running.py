@@ -12,7 +12,7 @@ from sqlalchemy import or_, select, update
 from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
-from membership.domain import outbox, payments, people, plans
+from membership.domain import audit, outbox, payments, people, plans
 from membership.domain.memberships import crediting, doubling
 from membership.domain.memberships import standing as shown
 from membership.domain.memberships.joining import (
@@ -57,8 +57,10 @@ def follow(membership: Membership, standing: Standing, *, settings: Settings, no
         if membership.stripe_subscription_id == standing.subscription_id:
             move(membership, "fail")
         return
-    left_before = membership.ends_at
+    left_before, cost_before = membership.ends_at, _terms(membership)
     _take_over(membership, standing)
+    if membership.started_at is not None and _terms(membership) != cost_before:
+        _note_change(membership, now)
     if membership.started_at is None:
         return  # its first payment is on the way
     was = membership.status
@@ -72,6 +74,26 @@ def follow(membership: Membership, standing: Standing, *, settings: Settings, no
     if membership.status is not was or membership.status is MembershipStatus.ENDED:
         shown.tell(membership.person_id)
     doubling.look_again(membership.person_id, to=standing.to, settings=settings, now=now)
+
+
+def _terms(membership: Membership) -> tuple[object, ...]:
+    """What is had, for how much, how often."""
+    return membership.plan_id, membership.amount_minor, membership.currency, membership.interval
+
+
+def _note_change(membership: Membership, now: datetime) -> None:
+    """Once Stripe has it, whoever asked for it: a change that a bank declined is none."""
+    audit.record(
+        audit.Tag.MEMBERSHIP_CHANGED,
+        subject_type="membership",
+        subject_id=membership.reference,
+        details={
+            "plan": plans.plan_of(membership.plan_id).slug,
+            "minor": membership.amount_minor,
+            "interval": membership.interval,
+        },
+        now=now,
+    )
 
 
 def _goes_on(membership: Membership, standing: Standing) -> None:
