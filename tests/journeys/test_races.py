@@ -1,21 +1,22 @@
 """Several things at the same moment, on real connections: presses, workers, webhooks, thanks pages."""
 
 import re
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from membership import mail
-from membership.billing import inbox
+from membership.billing import checkout, inbox
 from membership.billing.calls import Call
-from membership.billing.checkout import Checkout
-from membership.db import db
-from membership.domain import fundraisers, ledger
+from membership.billing.checkout import Checkout, Outcome
+from membership.db import db, writing
+from membership.domain import fundraisers, ledger, memberships, payments
 from membership.domain.donations import Donation
 from membership.domain.payments import Payment
 from tests import make
 from tests.journeys.donor import FORM, Donor, settle, state
+from tests.journeys.joiner import Joiner
 
 
 @pytest.fixture
@@ -108,3 +109,34 @@ def test_many_gifts_by_many_workers_end_exact(donor, stripe, mailbox, real_datab
     assert fundraisers.totals_off() == []
     assert len(mailbox) == 12
     assert db.session.scalar(select(func.count()).select_from(Call).where(Call.state != "ok")) == 0
+
+
+def test_withdrawing_while_the_desk_refunds_a_part_gives_back_the_rest(real_database, stripe):
+    make.the_newsroom()
+    make.plan("friend")
+    db.session.commit()
+    ana = Joiner(stripe)
+    membership_id = ana.joins().id
+    is_refunded, is_locking = Event(), Event()
+
+    def refund():
+        with writing():
+            (paid,) = payments.payments_of(membership_id=membership_id)
+            part = payments.ask_refund(paid, make.EUR("2"))
+            is_refunded.set()
+            is_locking.wait(0.3)  # on SQLite nobody else writes before we are done
+            return checkout.refund(part)
+
+    def hear(_connection, _cursor, statement, *_rest):
+        if is_refunded.is_set() and "FROM payments" in statement and "FOR UPDATE" in statement:
+            is_locking.set()
+
+    def withdraw():
+        is_refunded.wait(60)
+        return checkout.withdraw(memberships.membership_of(membership_id))
+
+    engine = db._app_engines[real_database.app][None]
+    event.listen(engine, "before_cursor_execute", hear)
+    assert real_database.together(refund, withdraw) == [Outcome.AGREED] * 2
+    settle(stripe)
+    assert (state(stripe)["refunded"], state(stripe)["subscriptions_live"]) == (500, 0)

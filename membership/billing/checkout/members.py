@@ -241,6 +241,7 @@ def note_give_back(
 
     `needs_second`: it is only proposed, and nothing is asked of Stripe yet.
     """
+    payment = payments.lock_payment(payment.id)  # somebody may be giving back a part of it
     if payment.status is not PaymentStatus.SUCCEEDED:
         return []
     for refund in payments.refunds_of(payment):
