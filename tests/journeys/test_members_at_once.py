@@ -14,7 +14,7 @@ from membership.errors import Conflict
 from tests import make
 from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
-from tests.journeys.under_way import LOST, Killed, dies_after, slow
+from tests.journeys.under_way import LOST, Answered, Killed, dies_after, slow
 from tests.records import records
 
 SUBSCRIPTIONS = "/v1/subscriptions"
@@ -52,6 +52,11 @@ def test_an_older_wish_that_reaches_stripe_last_does_not_win(ana, stripe, then):
 
 def never_arrives() -> None:
     raise LOST
+
+
+def says_no() -> None:
+    """As of a subscription that has a schedule, which is made in Stripe's dashboard."""
+    raise Answered(400, {"error": {"type": "invalid_request_error", "message": "managed by a schedule"}})
 
 
 def said_since(seconds: int) -> int:
@@ -110,6 +115,18 @@ def test_a_no_that_comes_late_takes_back_no_newer_wish(ana, stripe):
     assert ana.membership.ended_by == "withdrawn"
     settle(stripe)
     assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "withdrawn")
+
+
+def test_a_no_that_the_worker_hears_is_a_no_as_well(ana, stripe, reads):
+    ana.joins()
+    with slow(stripe, SUBSCRIPTIONS, never_arrives):
+        assert checkout.leave(ana.membership) is Outcome.WAITING
+    assert "You have left." in reads("/account")
+    stripe.advance(seconds=60)
+    with slow(stripe, SUBSCRIPTIONS, says_no):
+        checkout.resume_calls()
+    assert (ana.membership.ended_by, ana.membership.ends_at) == (None, None)
+    assert "You have left." not in reads("/account")
 
 
 def test_a_no_that_comes_when_it_has_ended_leaves_the_end_as_it_is(ana, stripe):

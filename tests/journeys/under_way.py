@@ -1,10 +1,12 @@
 """What happens between a request and its answer: a slow Stripe, a reply that is lost, a process that dies."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event
+from werkzeug import Response
 
 from membership.db import db
 from membership.sandbox import ReplyDropped
@@ -12,6 +14,14 @@ from membership.sandbox import ReplyDropped
 
 class Killed(BaseException):
     """The process is gone: nothing of ours may catch it."""
+
+
+class Answered(Exception):
+    """What `meanwhile` lets Stripe answer, instead of doing what it is asked."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(status)
+        self.response = Response(json.dumps(body), status, mimetype="application/json")
 
 
 LOST = ReplyDropped("timeout_after_commit")
@@ -36,7 +46,10 @@ def slow(
         is_meant = environ["PATH_INFO"].startswith(path) and (reads or environ["REQUEST_METHOD"] != "GET")
         if not is_meant or not waiting:
             return real(environ, start_response)
-        waiting.pop()()
+        try:
+            waiting.pop()()
+        except Answered as other:
+            return other.response(environ, start_response)
         answer = real(environ, start_response)
         if then is not None:
             raise then

@@ -14,7 +14,7 @@ from membership.billing.calls import DELETES, MOVES, Call, CallState
 from membership.billing.checkout import credit
 from membership.billing.gateway import StripeMissing, StripeRefused, StripeUnavailable
 from membership.db import db, writing
-from membership.domain import payments
+from membership.domain import audit, memberships, payments
 from membership.domain.payments import Refund
 
 RESENT = (
@@ -28,6 +28,7 @@ RESENT = (
 )
 QUIET = timedelta(seconds=30)
 REFUND = "refund:"
+ENDS = "ends:"
 
 
 class Outcome(StrEnum):
@@ -80,6 +81,8 @@ def _settle(call: Call) -> Outcome:
         return Outcome.WAITING
     except StripeRefused as error:
         is_gone = operation in DELETES and isinstance(error, StripeMissing)
+        if key.startswith(ENDS):
+            _stay(key)
         return Outcome.AGREED if is_gone else Outcome.REFUSED
     return Outcome.AGREED
 
@@ -96,6 +99,23 @@ def _given_up(key: str) -> None:
     """A refund that Stripe will not make, or that can be asked no more, gives nothing back."""
     if key.startswith(REFUND):
         payments.refuse_refund(key.removeprefix(REFUND).rstrip("~"))
+
+
+def _stay(key: str) -> None:
+    """Stripe will not end it, so nobody is told that it is going to; unless that was wished anew, or it has ended."""
+    subscription_id = key.split(":")[1]
+    with writing():
+        membership = memberships.lock_for(None, subscription_id)
+        is_last = calls.was_refused(key) and not calls.is_asked(f"{ENDS}{subscription_id}")
+        if membership is not None and membership.is_live and membership.ended_by is not None and is_last:
+            membership.ended_by = None
+            audit.record(
+                audit.Tag.MEMBERSHIP_RETURNED,
+                subject_type="membership",
+                subject_id=membership.reference,
+                details={"by": "stripe"},
+            )
+        db.session.commit()
 
 
 def resume_calls(now: datetime | None = None) -> int:

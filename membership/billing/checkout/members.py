@@ -43,21 +43,7 @@ def leave(
         _record(tag, membership, who=by, by=membership.ended_by, reason=reason, now=now)
         if not _is_paid_ahead(membership, now):
             return _end(membership, now)
-        membership_id = membership.id
-        key = _note_wish(membership, "ends", {"cancel_at_period_end": True}, now)
-        outcome = asking.send(key, now)
-        if outcome is Outcome.REFUSED:
-            _stays(membership_id, key, now)
-        return outcome
-
-
-def _stays(membership_id: int, key: str, now: datetime) -> None:
-    """Stripe will not end it, so nobody is told that it is going to; unless that was wished anew, or it has ended."""
-    membership = memberships.lock_membership(membership_id)
-    if membership.is_live and calls.was_refused(key):
-        membership.ended_by = None
-        _record(audit.Tag.MEMBERSHIP_RETURNED, membership, by="stripe", now=now)
-    db.session.commit()
+        return _update(membership, "ends", {"cancel_at_period_end": True}, now)
 
 
 def come_back(membership: Membership, *, now: datetime | None = None) -> Outcome:

@@ -94,6 +94,13 @@ def latest(subject: Donation | Membership) -> Checkout | None:
     return db.session.scalar(found.order_by(Checkout.number.desc()).limit(1))
 
 
+def is_replaced(subject: Donation | Membership, session_id: str) -> bool:
+    """Whether another Checkout of it was opened after this one."""
+    newest = latest(subject)
+    mine = db.session.scalar(select(Checkout.number).where(Checkout.stripe_session_id == session_id))
+    return newest is not None and mine is not None and mine < newest.number
+
+
 def open_page(order: Order, email: str, now: datetime) -> str | None:
     """The address of an open Checkout; None when it needs none any more."""
     if asked(order.row()) in (Status.SETTLED, Status.PROCESSING):
