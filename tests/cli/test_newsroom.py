@@ -160,6 +160,13 @@ def test_what_is_no_file_or_no_toml_is_a_sentence(app, tmp_path, text, says):
 # Plans, perks, the drive, the banner
 
 
+@once
+def test_a_character_that_no_database_keeps_is_a_gap(app, changed):
+    done = load(app, changed(('donee = "Highland', 'donee = "High\\u0000land')))
+    assert done.exit_code == 1
+    assert "newsroom.donee is wrong" in done.output
+
+
 def test_the_demo_offers_plans_that_each_open_a_page(app):
     load(app, demo_files.DATA)
     offered = plans.open_plans()

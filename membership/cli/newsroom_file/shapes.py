@@ -54,6 +54,8 @@ def one_of(*words: str) -> Callable[[Any], str]:
 def written(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Wrong("a text is needed")
+    if "\0" in value:
+        raise Wrong("a zero character (\\u0000) stands in it")
     return value.strip()
 
 
