@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from membership import clock
-from membership.billing import account, calls, checkout, converge, inbox, turns
+from membership.billing import account, calls, checkout, converge, inbox, poll, turns
 from membership.billing.calls import CallState
 from membership.billing.checkout import asking, portals, products
 from membership.billing.gateway import StripeUnavailable
@@ -76,9 +76,30 @@ def test_a_refund_that_can_be_asked_no_more_gives_nothing_back_even_if_the_worke
     control(stripe, "faults", next=1, kind="timeout", path="/v1/refunds")
     assert checkout.refund(asked) is checkout.Outcome.WAITING
     stripe.advance(days=1)
-    assert dies_after(2, checkout.resume_calls)
+    assert dies_after(3, checkout.resume_calls)
     checkout.resume_calls()
     assert the_refund().status is RefundStatus.FAILED
+
+
+def test_a_refund_that_stripe_made_a_day_ago_is_found_before_it_is_called_failed(asked, stripe):
+    control(stripe, "webhooks", modes=["drop"])
+    control(stripe, "faults", next=1, kind="timeout_after_commit", path="/v1/refunds")
+    assert checkout.refund(asked) is checkout.Outcome.WAITING
+    stripe.advance(days=1)
+    assert checkout.resume_calls() == 1
+    assert the_refund().status is RefundStatus.ASKED
+    poll.poll()
+    settle(stripe)
+    assert (the_refund().status, state(stripe)["refunded"]) == (RefundStatus.SUCCEEDED, 500)
+
+
+def test_credit_of_a_customer_who_is_gone_is_not_looked_for_for_ever(app, stripe):
+    told = {"id": "cus_gone", "amount": 5, "currency": "eur", "metadata": {"request": "credit:cus_gone:1"}}
+    calls.record("credit:cus_gone:1", calls.MOVES, told)
+    db.session.commit()
+    stripe.advance(days=1)
+    checkout.resume_calls()
+    assert calls.find_last("credit:cus_gone:1").state is CallState.FAILED
 
 
 def test_a_refund_that_was_seen_meanwhile_is_not_called_refused(asked):

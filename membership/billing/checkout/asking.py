@@ -130,31 +130,38 @@ def resume_calls(now: datetime | None = None) -> int:
 def _resume(key: str, now: datetime) -> Outcome:
     with writing():
         call = db.session.get_one(Call, key, with_for_update=True, populate_existing=True)
-        if calls.is_open(call, now):
-            call.tried_at = now  # whatever comes of it, others have their turn first
-            return _unstuck(call, now) if calls.is_stuck(call) else _settle(call)
+        if call.state not in calls.WAITING:
+            db.session.commit()
+            return Outcome.WAITING
+        call.tried_at = now  # whatever comes of it, others have their turn first
         if _is_to_be_found(call, now):
             return _unstuck(call, now)
-        if call.state in calls.WAITING:
-            calls.give_up(call)
-            _given_up(key)
-        db.session.commit()
-        return Outcome.WAITING
+        return _settle(call) if calls.is_open(call, now) else _leave_to_staff(call)
+
+
+def _leave_to_staff(call: Call) -> Outcome:
+    calls.give_up(call)
+    _given_up(call.idem_key)
+    db.session.commit()
+    return Outcome.WAITING
 
 
 def _is_to_be_found(call: Call, now: datetime) -> bool:
-    """Whether asking again tells nothing: Stripe repeats its 5xx, or has forgotten the key of what moved a balance."""
-    is_old = call.operation == MOVES and call.state in calls.WAITING and not calls.is_open(call, now)
-    return calls.is_stuck(call) or is_old
+    """Whether asking again tells nothing, or too much: Stripe repeats its 5xx, or has forgotten the key of what it made."""
+    is_old = call.operation in calls.LOOKED_FOR and not calls.is_open(call, now)
+    return call.state in calls.WAITING and call.locked_params is not None and (calls.is_stuck(call) or is_old)
 
 
 def _unstuck(call: Call, now: datetime) -> Outcome:
-    """This key tells nothing any more: look whether the change was made, else use a new key."""
+    """This key tells nothing any more: look whether the change was made, else use a new key.
+
+    A refund that was not made for a day is for staff to decide.
+    """
     operation, locked, key = call.operation, call.locked_params or b"", call.idem_key
     db.session.commit()
     params = vault.unlock(locked)
     if operation in calls.LOOKED_FOR:
-        made = account.here().gateway.made(operation, params)
+        made = _made(operation, params)
         if made is not None:
             calls.found_done(key, str(made["id"]), follows=partial(_agreed, operation, made))
             return Outcome.AGREED
@@ -162,6 +169,16 @@ def _unstuck(call: Call, now: datetime) -> Outcome:
     if not _is_to_be_found(stuck, now):  # another worker was faster, or a newer wish
         db.session.commit()
         return Outcome.WAITING
+    if operation != MOVES and not calls.is_stuck(stuck):
+        return _leave_to_staff(stuck)
     stuck.state, stuck.locked_params = CallState.SUPERSEDED, None
     again = calls.record(f"{key}~", operation, params, now=now)
     return send(again.idem_key, now)
+
+
+def _made(operation: str, params: facts.Plain) -> facts.Plain | None:
+    """What the call made; nothing for a customer who is gone."""
+    try:
+        return account.here().gateway.made(operation, dict(params))
+    except StripeMissing:
+        return None
