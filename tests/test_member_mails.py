@@ -71,6 +71,15 @@ def test_a_failed_payment_says_what_follows(which, more, says, silent):
     assert ("Pay on the page of Stripe" in text) == (which != "last")
 
 
+def test_a_first_payment_that_failed_says_that_nothing_has_begun():
+    none = dict.fromkeys(("tries_again_on", "perks_until", "pay_url", "leave_url"))
+    text = rendered("payment-failed", which="begin", **none).text
+    assert "it has not begun, and nothing was charged" in text
+    assert f"Try once more: {HERE}/account/card" in text
+    assert "is running" not in text
+    assert "Leave" not in text
+
+
 @pytest.mark.parametrize(
     ("reason", "says"),
     [("member", "You left"), ("withdrawn", "You have withdrawn"), ("failed", "could not be made"),

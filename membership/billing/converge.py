@@ -49,7 +49,7 @@ def _owner(attempt: str | None, subscription_id: str | None) -> Owner | None:
     return donations.lock_for(attempt, subscription_id) or memberships.lock_for(attempt, subscription_id)
 
 
-def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> list[Key]:  # noqa: ARG001 - the same
+def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> list[Key]:
     checkout.follow(found)
     owner = _owner(found.attempt, None)
     if owner is None:
@@ -57,16 +57,32 @@ def _session(found: facts.SessionFacts, settings: Settings, now: datetime) -> li
     if found.status == "expired":
         if not checkout.has_open(owner, now):
             _move(owner, "expire")
+    elif found.status == "complete" and found.has_failed:
+        _never_began(owner, found, settings, now)
     elif found.status == "complete":
         owner.stripe_subscription_id = owner.stripe_subscription_id or found.subscription_id
-        if _move(owner, "fail" if found.has_failed else "wait") and found.has_failed:
-            checkout.note_let_go(owner, now=now)
+        _move(owner, "wait")
     next_ones = (
         ("payment_intent", found.payment_intent_id),
         ("invoice", found.invoice_id),  # which leads to the charge that a reader on the thanks page waits for
         ("subscription", found.subscription_id),
     )
     return [(kind, object_id) for kind, object_id in next_ones if object_id]
+
+
+def _never_began(owner: Owner, found: facts.SessionFacts, settings: Settings, now: datetime) -> None:
+    """The debit of a first payment failed. Stripe would try it again although we say that nothing is charged, so what
+    it was to begin ends; and whoever waits is told. Once another page was opened after it, that one counts.
+    """
+    if checkout.is_replaced(owner, found.id):
+        return
+    owner.stripe_subscription_id = owner.stripe_subscription_id or found.subscription_id
+    if not _move(owner, "fail"):
+        return
+    checkout.note_let_go(owner, now=now)
+    room: Any = donations if isinstance(owner, Donation) else memberships
+    to, name = (found.contact.email, found.contact.name) if found.contact else (None, None)
+    room.tell_failed(owner, session_id=found.id, to=to, name=name, settings=settings, now=now)
 
 
 def _move(owner: Owner, verb: str) -> bool:
@@ -87,12 +103,12 @@ def _charge(found: facts.ChargeFacts, settings: Settings, now: datetime) -> list
     )
     if owner is None and invoice is None and now - found.created < INVOICE_MAY_FOLLOW:
         raise NotYet
-    if owner is not None and invoice is not None:
+    if owner is not None and invoice is not None and found.status != "failed":
         owner.stripe_subscription_id = owner.stripe_subscription_id or invoice.subscription_id
     payment = _arrived(owner, found, settings, now)
-    # a membership that began just now may have changed at Stripe before we knew that it was paid
+    # what began just now may have changed at Stripe before we knew that it was paid
     keys: list[Key] = []
-    if isinstance(owner, Membership) and owner.stripe_subscription_id:
+    if owner is not None and owner.stripe_subscription_id:
         keys.append(("subscription", owner.stripe_subscription_id))
     if isinstance(owner, Membership) and payment is not None:
         checkout.note_unwanted(owner, payment, ended_at=found.ended_at, now=now)

@@ -179,13 +179,16 @@ class MembershipReceipt(TypedDict):
 
 
 class PaymentFailed(TypedDict):
-    """`payment-failed`: an invoice was not paid. `pay_url` is Stripe's own page for this one invoice."""
+    """`payment-failed`: an invoice was not paid; where it was the first (`begin`), the membership has not begun.
+
+    `pay_url` is Stripe's own page for this one invoice.
+    """
 
     name: str | None
     plan: str
     amount: Amount
     attempt: int
-    which: Literal["first", "again", "last"]
+    which: Literal["first", "again", "last", "begin"]
     tries_again_on: str | None
     perks_until: str | None
     fix_url: str

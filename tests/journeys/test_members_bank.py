@@ -1,10 +1,12 @@
 """A renewal that waits for a bank: a debit that is under way, a payment that its holder has to confirm."""
 
 from membership import clock
-from membership.billing import account, checkout
+from membership.billing import account, checkout, inbox
 from membership.billing.checkout import Outcome
-from membership.domain import ledger, memberships, reports
+from membership.domain import ledger, memberships, payments, reports
 from membership.domain.memberships import MembershipStatus
+from membership.domain.payments import PaymentStatus
+from membership.domain.payments.first import Status
 from membership.domain.roles import Ability
 from membership.web.standing import Standing
 from tests.journeys.donor import SECURE, control, settle, state
@@ -12,6 +14,7 @@ from tests.journeys.joiner import days
 from tests.journeys.test_members_late import pays_by_hand
 
 SLOW = "AT321904300235473204"
+FAILING = "AT861904300235473202"
 
 
 def renews(ana, stripe) -> None:
@@ -109,3 +112,32 @@ def test_a_renewal_that_its_bank_wants_confirmed_waits_for_its_member(ana, strip
 def newest_charge():
     (charge,) = account.here().gateway._client.v1.charges.list({"limit": 1}).data
     return charge
+
+
+def test_a_first_debit_that_fails_ends_what_it_was_to_begin(ana, stripe, mailbox):
+    """Stripe tries such a debit again days later, when its reader may long have joined in another way."""
+    ana.pays(ana.asks(), card="", iban=FAILING)
+    settle(stripe)
+    all_is_said(stripe)
+    mine = ana.membership
+    assert (mine.status, mine.asked) == (MembershipStatus.PENDING, Status.FAILED)
+    assert (state(stripe)["subscriptions_live"], state(stripe)["charges"]) == (0, 0)
+    (told,) = mailbox
+    assert "nothing was charged" in words(told)
+    assert "/join/friend" in words(told)
+
+
+def test_an_older_first_debit_that_failed_does_not_disturb_the_payment_page_after_it(ana, stripe, mailbox):
+    ana.pays(ana.asks(attempt="one-showing"), card="", iban=FAILING)
+    settle(stripe)
+    first = checkout.latest_session(ana.membership)
+    url = ana.asks(attempt="one-showing")
+    inbox.mark_dirty([("checkout.session", first)], now=clock.now())
+    all_is_said(stripe)
+    assert ana.membership.asked is Status.PLEDGED
+    ana.pays(url)
+    all_is_said(stripe)
+    failed, paid = payments.payments_of(membership_id=ana.membership.id)
+    assert (failed.status, paid.status) == (PaymentStatus.FAILED, PaymentStatus.SUCCEEDED)
+    assert (ana.membership.status, paid.apart) == (MembershipStatus.ACTIVE, None)
+    assert (state(stripe)["subscriptions_live"], state(stripe)["charges"]) == (1, 1)

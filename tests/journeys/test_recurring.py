@@ -103,6 +103,20 @@ def test_a_failed_renewal_is_past_due_then_ends_with_one_mail(donor, stripe, mai
     assert db.session.scalar(select(func.count()).select_from(Payment)) == 1
 
 
+@pytest.mark.parametrize("interval", ["once", "month"])
+def test_a_debit_that_fails_is_told_and_leaves_nothing_that_runs(donor, stripe, mailbox, interval):
+    donor.pay(donor.start(interval=interval), card="", iban="AT861904300235473202")
+    pass_days(stripe, 1)
+    checkout.resume_calls()
+    pass_days(stripe, 10, step=5)
+    gift = the_gift()
+    assert (gift.status, gift.schedule) == (donations.Status.FAILED, Schedule.NONE)
+    assert (state(stripe)["subscriptions_live"], state(stripe)["charges"]) == (0, 0)
+    (told,) = mailbox
+    assert "nothing was charged" in text_of(told)
+    assert "/give" in text_of(told)
+
+
 @once
 def test_a_card_that_works_again_goes_on(donor, stripe, mailbox):
     donor.gives(interval="month")

@@ -43,6 +43,7 @@ from membership.billing.checkout.sessions import (
     CheckoutState,
     follow,
     has_open,
+    is_replaced,
     latest_session,
     overdue_sessions,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "go_on",
     "has_open",
     "is_closing",
+    "is_replaced",
     "join",
     "latest_session",
     "leave",

@@ -93,6 +93,7 @@ def session(plain: Plain) -> SessionFacts:
         subscription_status=(
             plain["subscription"]["status"] if isinstance(plain.get("subscription"), Mapping) else None
         ),
+        contact=contact(plain.get("customer"), plain.get("customer_details")),
     )
 
 

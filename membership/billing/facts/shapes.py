@@ -9,6 +9,9 @@ from membership.domain.payments import Period, Settlement
 
 Plain = Mapping[str, Any]
 
+NEVER_BEGAN = ("past_due", "unpaid", "incomplete_expired", "canceled")
+"""How a subscription stands whose first payment was a debit that failed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -34,13 +37,15 @@ class SessionFacts:
     subscription_id: str | None
     invoice_id: str | None
     subscription_status: str | None = None
+    contact: Contact | None = None
+    """Whoever paid, or was about to; None until the page is done."""
 
     @property
     def has_failed(self) -> bool:
         """Whether its payment came to nothing after the page was done (a bank debit)."""
         came_to_nothing = self.payment_intent_status in ("requires_payment_method", "canceled")
         return self.payment_status == "unpaid" and (
-            came_to_nothing or self.subscription_status in ("incomplete_expired", "canceled")
+            came_to_nothing or self.subscription_status in NEVER_BEGAN
         )
 
 

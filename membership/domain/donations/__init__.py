@@ -39,6 +39,7 @@ from membership.domain.donations.running import (
     running_past_end,
     speak,
     stop_asked,
+    tell_failed,
     way_out,
 )
 from membership.domain.donations.settling import (
@@ -96,6 +97,7 @@ __all__ = [
     "running_past_end",
     "speak",
     "stop_asked",
+    "tell_failed",
     "undo_refund",
     "way_out",
 ]

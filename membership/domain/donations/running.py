@@ -29,13 +29,15 @@ def follow(donation: Donation, standing: Standing, *, settings: Settings, now: d
     """Make a recurring gift agree with its subscription; an end is mailed once.
 
     An older subscription of the same gift, whose first payment failed, changes nothing once another has taken its
-    place; one that ended before anything was paid never ran.
+    place. One that ended or failed before anything was paid never ran; where its charge is only not known here yet,
+    that one leads here again.
     """
     if donation.stripe_subscription_id not in (None, standing.subscription_id):
         return
-    if standing.status in ENDED and donation.settled_at is None:
-        if donation.stripe_subscription_id == standing.subscription_id:
+    if donation.settled_at is None and standing.status in (*ENDED, *LATE):
+        if standing.status in ENDED and donation.stripe_subscription_id == standing.subscription_id:
             move(donation, "fail")
+        donation.schedule = Schedule.NONE
         return
     donation.stripe_subscription_id = standing.subscription_id
     donation.stripe_customer_id = standing.customer_id or donation.stripe_customer_id
@@ -57,25 +59,55 @@ def _ended(donation: Donation, standing: Standing, settings: Settings, now: date
     tell_given(donation)
     if not standing.to:
         return
-    failed = donation.ended_by == "failed"
-    context: dict[str, object] = {
-        **_gift(donation, settings),
-        "name": standing.name,
-        "give_url": settings.link("/give", donation.locale),
-    }
-    if not failed:
-        context |= {
-            "stopped_on": donation.ended_at.astimezone(settings.timezone).date().isoformat(),
-            "reason": donation.ended_by,
-        }
+    if donation.ended_by == "failed":
+        _mail_failed(
+            donation, standing.subscription_id, to=standing.to, name=standing.name, settings=settings, now=now
+        )
+        return
     outbox.queue(
-        key=f"{'gift-failed' if failed else 'gift-stopped'}:{standing.subscription_id}",
-        template="gift-failed" if failed else "gift-stopped",
+        key=f"gift-stopped:{standing.subscription_id}",
+        template="gift-stopped",
         to=standing.to,
         locale=donation.locale,
-        context=context,
+        context={
+            **_again(donation, standing.name, settings),
+            "stopped_on": donation.ended_at.astimezone(settings.timezone).date().isoformat(),
+            "reason": donation.ended_by,
+        },
         now=now,
     )
+
+
+def tell_failed(
+    donation: Donation,
+    *,
+    session_id: str,
+    to: str | None,
+    name: str | None,
+    settings: Settings,
+    now: datetime,
+) -> None:
+    """Mail whoever was told that the gift is on its way: its payment failed."""
+    if to:
+        _mail_failed(donation, session_id, to=to, name=name, settings=settings, now=now)
+
+
+def _mail_failed(
+    donation: Donation, of: str, *, to: str, name: str | None, settings: Settings, now: datetime
+) -> None:
+    outbox.queue(
+        key=f"gift-failed:{of}",
+        template="gift-failed",
+        to=to,
+        locale=donation.locale,
+        context=_again(donation, name, settings),
+        now=now,
+    )
+
+
+def _again(donation: Donation, name: str | None, settings: Settings) -> dict[str, object]:
+    """A gift that has come to nothing, and where it can be begun anew."""
+    return {**_gift(donation, settings), "name": name, "give_url": settings.link("/give", donation.locale)}
 
 
 def _gift(donation: Donation, settings: Settings) -> dict[str, object]:

@@ -38,10 +38,12 @@ def arrived(
     donation: Donation | None, arrival: Arrival, *, settings: Settings, now: datetime
 ) -> Payment | None:
     """Record a charge. A new success settles the gift and queues its one receipt; None for a charge that failed."""
-    if arrival.status is PaymentStatus.FAILED and payments.find_by_charge(arrival.charge_id) is None:
-        if donation is not None and donation.status is Status.PROCESSING:
+    if arrival.status is PaymentStatus.FAILED:
+        known = payments.find_by_charge(arrival.charge_id)
+        if known is None and donation is not None and donation.status is Status.PROCESSING:
             move(donation, "fail")
-        return None
+        if known is None or known.status is PaymentStatus.FAILED:
+            return known  # another payment may be asked for by now
     fundraiser = fundraisers.fundraiser_of(donation.fundraiser_id) if donation else None
     apart = _apart(donation, arrival)
     held = (

@@ -1,7 +1,7 @@
 """Memberships: joined, renewed, late, paused, left, ended; and what they open.
 
-One noun: `joining` is the row and how it is asked for, `settling` what happens when money arrives, `running` how it
-goes on and ends, `opening` what it opens, `granting` what staff give, `crediting` what Stripe keeps for a member,
+One noun: `joining` is the row and how it is asked for, `settling` what happens when money arrives, `failing` when it
+does not, `running` how it goes on and ends, `opening` what it opens, `granting` what staff give, `crediting` what Stripe keeps for a member,
 `standing` what the person is told to be.
 """
 
@@ -22,6 +22,13 @@ from membership.domain.memberships.doubling import (
     gives_way,
     keep,
     look_again,
+)
+from membership.domain.memberships.failing import (
+    Failure,
+    is_used_up,
+    late,
+    no_longer_late,
+    tell_failed,
 )
 from membership.domain.memberships.granting import extend, grant
 from membership.domain.memberships.joining import (
@@ -57,16 +64,12 @@ from membership.domain.memberships.opening import (
     withdraw_until,
 )
 from membership.domain.memberships.running import (
-    Failure,
     announce,
     contact_of,
     due_announcements,
     follow,
     given_over,
-    is_used_up,
     lapse,
-    late,
-    no_longer_late,
     note_reason,
     overdue_subscriptions,
     speak,
@@ -149,6 +152,7 @@ __all__ = [
     "screen",
     "screen_change",
     "speak",
+    "tell_failed",
     "under_way",
     "undo_refund",
     "welcome",

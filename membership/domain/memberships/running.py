@@ -4,7 +4,6 @@ Stripe's subscription is the truth: `follow` makes the row agree with what was f
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
@@ -24,39 +23,22 @@ from membership.domain.memberships.joining import (
     lock_membership,
     move,
 )
-from membership.domain.memberships.opening import open_until, under_way
-from membership.domain.payments import Payment, PaymentStatus
+from membership.domain.memberships.opening import under_way
+from membership.domain.payments import Payment
 from membership.domain.payments.fetched import ENDED, LATE, Standing
 from membership.money import Money
 
 ANNOUNCED_BEFORE = timedelta(days=14)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An invoice whose payment failed, as fetched. `again_at` is None when Stripe will not try again.
-
-    It does not where the bank wants the payer to confirm (`needs_action`), however early that is.
-    """
-
-    invoice_id: str
-    attempts: int
-    amount: Money
-    again_at: datetime | None
-    pay_url: str | None
-    to: str | None
-    name: str | None
-    needs_action: bool = False
-
-
 def follow(membership: Membership, standing: Standing, *, settings: Settings, now: datetime) -> None:
     """Make a membership agree with its subscription; a leave and an end are mailed once."""
     if membership.stripe_subscription_id not in (None, standing.subscription_id):
         return
-    if standing.status in ENDED and membership.started_at is None:
-        if membership.stripe_subscription_id == standing.subscription_id:
+    if membership.started_at is None and standing.status in (*ENDED, *LATE):
+        if standing.status in ENDED and membership.stripe_subscription_id == standing.subscription_id:
             move(membership, "fail")
-        return
+        return  # its first payment failed; where that is only not known here yet, its charge leads here again
     left_before, cost_before = membership.ends_at, _terms(membership)
     _take_over(membership, standing)
     if membership.started_at is not None and _terms(membership) != cost_before:
@@ -201,85 +183,6 @@ def _mail_leaving(membership: Membership, standing: Standing, settings: Settings
         },
         now=now,
     )
-
-
-def late(membership: Membership, failure: Failure, *, settings: Settings, now: datetime) -> None:
-    """A payment failed: note how often, and write at the first, the second and the last time.
-
-    With the last it ends: we said so, whether or not Stripe is set to end it.
-    """
-    if not membership.is_live and membership.ended_by != "failed":
-        return
-    if failure.attempts <= membership.late_attempts and membership.late_invoice_id == failure.invoice_id:
-        return
-    if _is_paid(membership, failure.invoice_id):  # it was fetched just before
-        return
-    membership.late_invoice_id, membership.late_attempts = failure.invoice_id, failure.attempts
-    if membership.ended_by is not None and membership.ends_at is not None:
-        return  # they have left: nobody is asked to pay it, and it ends at once
-    which = _which(failure)
-    if which is None:
-        return
-    if which == "last":
-        membership.ended_by = membership.ended_by or "failed"
-    _mail_late(membership, failure, which, settings=settings, now=now)
-
-
-def _mail_late(
-    membership: Membership, failure: Failure, which: str, *, settings: Settings, now: datetime
-) -> None:
-    locale, plan = membership.locale, plans.plan_of(membership.plan_id)
-    until = open_until(membership, grace_days=settings.grace_days)
-    fix = f"/join/{plan.slug}" if which == "last" else f"/account/card?membership={membership.reference}"
-    outbox.queue(
-        key=f"dunning:{failure.invoice_id}:{failure.attempts}",
-        template="payment-failed",
-        to=failure.to or "",
-        locale=locale,
-        context={
-            "name": failure.name,
-            "plan": plan.words(locale).name,
-            "amount": shown.told(failure.amount),
-            "attempt": failure.attempts,
-            "which": which,
-            "tries_again_on": shown.day(failure.again_at, settings) if failure.again_at else None,
-            "perks_until": shown.day(until, settings) if until else None,
-            "fix_url": settings.link(fix, locale),
-            "pay_url": None if which == "last" else failure.pay_url,
-            "leave_url": settings.link(f"/leave/{membership.leave_token}", locale),
-        },
-        now=now,
-    )
-
-
-def _which(failure: Failure) -> str | None:
-    """The first, the second or the last time; None in between. What can still be confirmed is not the last."""
-    if failure.again_at is not None:
-        return {1: "first", 2: "again"}.get(failure.attempts)
-    if failure.needs_action:
-        return "first" if failure.attempts == 1 else "again"
-    return "last"
-
-
-def is_used_up(membership: Membership) -> bool:
-    """Whether it goes on at Stripe for nothing: the last try has failed, or the debit of somebody who has left."""
-    has_left = membership.ended_by is not None and membership.ends_at is not None
-    return membership.is_live and (
-        membership.ended_by == "failed" or (has_left and membership.late_attempts > 0)
-    )
-
-
-def _is_paid(membership: Membership, invoice_id: str) -> bool:
-    return any(
-        payment.stripe_invoice_id == invoice_id and payment.status is PaymentStatus.SUCCEEDED
-        for payment in payments.payments_of(membership_id=membership.id)
-    )
-
-
-def no_longer_late(membership: Membership, invoice_id: str) -> None:
-    """An invoice was voided: nobody waits for it to be paid."""
-    if membership.late_invoice_id == invoice_id:
-        membership.late_invoice_id, membership.late_attempts = None, 0
 
 
 def note_reason(membership: Membership, reason: str) -> None:

@@ -29,10 +29,12 @@ AFTER_END = "after-end"
 
 def arrived(membership: Membership, arrival: Arrival, *, settings: Settings, now: datetime) -> Payment | None:
     """Record a charge. The first success begins the membership; each new one is receipted once."""
-    if arrival.status is PaymentStatus.FAILED and payments.find_by_charge(arrival.charge_id) is None:
-        if membership.asked is Status.PROCESSING:
+    if arrival.status is PaymentStatus.FAILED:
+        known = payments.find_by_charge(arrival.charge_id)
+        if known is None and membership.asked is Status.PROCESSING:
             move(membership, "fail")
-        return None
+        if known is None or known.status is PaymentStatus.FAILED:
+            return known  # another payment may be asked for by now
     payment, newly = payments.arrive(
         arrival,
         person_id=membership.person_id,

@@ -1,0 +1,143 @@
+"""A payment of a membership that fails: the first one, which was to begin it, or a later one that makes it late.
+
+A late one is noted and mailed, and given up when Stripe will not try again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from membership.config import Settings
+from membership.domain import outbox, payments, plans
+from membership.domain.memberships import standing as shown
+from membership.domain.memberships.joining import Membership
+from membership.domain.memberships.opening import open_until
+from membership.domain.payments import PaymentStatus
+from membership.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An invoice whose payment failed, as fetched. `again_at` is None when Stripe will not try again.
+
+    It does not where the bank wants the payer to confirm (`needs_action`), however early that is.
+    """
+
+    invoice_id: str
+    attempts: int
+    amount: Money
+    again_at: datetime | None
+    pay_url: str | None
+    to: str | None
+    name: str | None
+    needs_action: bool = False
+
+
+def tell_failed(
+    membership: Membership,
+    *,
+    session_id: str,
+    to: str | None,
+    name: str | None,
+    settings: Settings,
+    now: datetime,
+) -> None:
+    """Mail whoever was told that it is on its way: the first payment failed, and nothing has begun."""
+    locale, plan = membership.locale, plans.plan_of(membership.plan_id)
+    outbox.queue(
+        key=f"never-began:{session_id}",
+        template="payment-failed",
+        to=to or "",
+        locale=locale,
+        context={
+            "name": name,
+            "plan": plan.words(locale).name,
+            "amount": shown.told(membership.amount) if membership.amount else None,
+            "attempt": 1,
+            "which": "begin",
+            "tries_again_on": None,
+            "perks_until": None,
+            "fix_url": settings.link(f"/join/{plan.slug}", locale),
+            "pay_url": None,
+            "leave_url": None,
+        },
+        now=now,
+    )
+
+
+def late(membership: Membership, failure: Failure, *, settings: Settings, now: datetime) -> None:
+    """A payment failed: note how often, and write at the first, the second and the last time.
+
+    With the last it ends: we said so, whether or not Stripe is set to end it.
+    """
+    if not membership.is_live and membership.ended_by != "failed":
+        return
+    if failure.attempts <= membership.late_attempts and membership.late_invoice_id == failure.invoice_id:
+        return
+    if _is_paid(membership, failure.invoice_id):  # it was fetched just before
+        return
+    membership.late_invoice_id, membership.late_attempts = failure.invoice_id, failure.attempts
+    if membership.ended_by is not None and membership.ends_at is not None:
+        return  # they have left: nobody is asked to pay it, and it ends at once
+    which = _which(failure)
+    if which is None:
+        return
+    if which == "last":
+        membership.ended_by = membership.ended_by or "failed"
+    _mail_late(membership, failure, which, settings=settings, now=now)
+
+
+def _mail_late(
+    membership: Membership, failure: Failure, which: str, *, settings: Settings, now: datetime
+) -> None:
+    locale, plan = membership.locale, plans.plan_of(membership.plan_id)
+    until = open_until(membership, grace_days=settings.grace_days)
+    fix = f"/join/{plan.slug}" if which == "last" else f"/account/card?membership={membership.reference}"
+    outbox.queue(
+        key=f"dunning:{failure.invoice_id}:{failure.attempts}",
+        template="payment-failed",
+        to=failure.to or "",
+        locale=locale,
+        context={
+            "name": failure.name,
+            "plan": plan.words(locale).name,
+            "amount": shown.told(failure.amount),
+            "attempt": failure.attempts,
+            "which": which,
+            "tries_again_on": shown.day(failure.again_at, settings) if failure.again_at else None,
+            "perks_until": shown.day(until, settings) if until else None,
+            "fix_url": settings.link(fix, locale),
+            "pay_url": None if which == "last" else failure.pay_url,
+            "leave_url": settings.link(f"/leave/{membership.leave_token}", locale),
+        },
+        now=now,
+    )
+
+
+def _which(failure: Failure) -> str | None:
+    """The first, the second or the last time; None in between. What can still be confirmed is not the last."""
+    if failure.again_at is not None:
+        return {1: "first", 2: "again"}.get(failure.attempts)
+    if failure.needs_action:
+        return "first" if failure.attempts == 1 else "again"
+    return "last"
+
+
+def is_used_up(membership: Membership) -> bool:
+    """Whether it goes on at Stripe for nothing: the last try has failed, or the debit of somebody who has left."""
+    has_left = membership.ended_by is not None and membership.ends_at is not None
+    return membership.is_live and (
+        membership.ended_by == "failed" or (has_left and membership.late_attempts > 0)
+    )
+
+
+def _is_paid(membership: Membership, invoice_id: str) -> bool:
+    return any(
+        payment.stripe_invoice_id == invoice_id and payment.status is PaymentStatus.SUCCEEDED
+        for payment in payments.payments_of(membership_id=membership.id)
+    )
+
+
+def no_longer_late(membership: Membership, invoice_id: str) -> None:
+    """An invoice was voided: nobody waits for it to be paid."""
+    if membership.late_invoice_id == invoice_id:
+        membership.late_invoice_id, membership.late_attempts = None, 0
