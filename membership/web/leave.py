@@ -24,6 +24,8 @@ from membership.web.standing import Standing
 bp = Blueprint("leave", __name__)
 
 PAUSE_DAYS = 91
+ENDINGS = {Outcome.AGREED: "", Outcome.WAITING: "-noted", Outcome.REFUSED: "-refused"}
+"""What became of what was pressed, after its name."""
 LINK = by_mail.Asking(Way.LEAVE, "leave/ask.html", "leave/sent.html")
 
 
@@ -183,5 +185,5 @@ def _change(membership: Membership, form: LeaveMembershipForm) -> None:
     else:
         return
     db.session.commit()
-    session["left"] = {membership.reference: action if outcome is Outcome.AGREED else f"{action}-noted"}
+    session["left"] = {membership.reference: f"{action}{ENDINGS[outcome]}"}
     presses.follow(membership)

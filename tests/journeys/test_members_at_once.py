@@ -16,6 +16,7 @@ from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
 from tests.journeys.under_way import LOST, Answered, Killed, dies_after, slow
 from tests.records import records
+from tests.web.visitor import text
 
 SUBSCRIPTIONS = "/v1/subscriptions"
 
@@ -127,6 +128,19 @@ def test_a_no_that_the_worker_hears_is_a_no_as_well(ana, stripe, reads):
         checkout.resume_calls()
     assert (ana.membership.ended_by, ana.membership.ends_at) == (None, None)
     assert "You have left." not in reads("/account")
+
+
+def test_a_no_is_not_said_to_be_noted(app, ana, stripe):
+    reader, path = app.test_client(), f"/leave/{ana.joins().leave_token}"
+    reader.get(path)
+    told = {"csrf_token": reader.field("csrf_token"), "action": "stop", "reason": ""}
+    with slow(stripe, SUBSCRIPTIONS, says_no):
+        reader.post(path, data=told, follow_redirects=True)
+    said = text(reader)
+    assert "The payment service did not agree, so nothing was changed." in said
+    assert "noted" not in said
+    reader.post(path, data=told | {"csrf_token": reader.field("csrf_token")}, follow_redirects=True)
+    assert "You have left" in text(reader)
 
 
 def test_a_no_that_comes_when_it_has_ended_leaves_the_end_as_it_is(ana, stripe):
