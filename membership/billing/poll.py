@@ -83,6 +83,8 @@ def sweep(now: datetime | None = None) -> int:
     late = now - RENEWS_WITHIN
     overdue = [*donations.overdue_subscriptions(late), *memberships.overdue_subscriptions(late)]
     waiting += [("subscription", one) for one in overdue]
+    grace = timedelta(days=account.here().settings.grace_days)
+    waiting += [("invoice", one) for one in memberships.late_bills(now - grace)]
     db.session.commit()
     with writing():
         for start in range(0, len(waiting), MARKED_AT_ONCE):

@@ -1,7 +1,7 @@
 """A renewal that waits for a bank: a debit that is under way, a payment that its holder has to confirm."""
 
 from membership import clock
-from membership.billing import account, checkout, inbox
+from membership.billing import account, checkout, inbox, poll
 from membership.billing.checkout import Outcome
 from membership.domain import ledger, memberships, payments, reports
 from membership.domain.memberships import MembershipStatus
@@ -141,3 +141,25 @@ def test_an_older_first_debit_that_failed_does_not_disturb_the_payment_page_afte
     assert (failed.status, paid.status) == (PaymentStatus.FAILED, PaymentStatus.SUCCEEDED)
     assert (ana.membership.status, paid.apart) == (MembershipStatus.ACTIVE, None)
     assert (state(stripe)["subscriptions_live"], state(stripe)["charges"]) == (1, 1)
+
+
+def test_a_renewal_that_nobody_confirms_ends_with_the_days_of_grace(ana, stripe, mailbox):
+    """Else a second payment would wait beside it, for a time in which nothing was open."""
+    ana.joins()
+    control(stripe, "card", subscription=ana.membership.stripe_subscription_id, card_number=SECURE)
+    renews(ana, stripe)
+    mailbox.clear()
+    days(stripe, 13)
+    poll.sweep()
+    settle(stripe)
+    assert (ana.membership.status, mailbox) == (MembershipStatus.PAST_DUE, [])
+    days(stripe, 2)
+    poll.sweep()
+    settle(stripe)
+    all_is_said(stripe)
+    mine = ana.membership
+    assert (mine.status, mine.ended_by) == (MembershipStatus.ENDED, "failed")
+    (told,) = mailbox
+    assert "could not be made in the last weeks" in words(told)
+    assert state(stripe)["subscriptions_live"] == 0
+    assert {one.status for one in account.here().gateway._client.v1.invoices.list().data} == {"paid", "void"}

@@ -27,6 +27,7 @@ from membership.domain.memberships.failing import (
     Failure,
     is_used_up,
     late,
+    late_bills,
     no_longer_late,
     tell_failed,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "keep",
     "lapse",
     "late",
+    "late_bills",
     "left_over",
     "let_go",
     "live_of",

@@ -4,13 +4,17 @@ A late one is noted and mailed, and given up when Stripe will not try again.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
 
 from membership.config import Settings
+from membership.db import db
 from membership.domain import outbox, payments, plans
 from membership.domain.memberships import standing as shown
-from membership.domain.memberships.joining import Membership
+from membership.domain.memberships.joining import Membership, MembershipStatus
 from membership.domain.memberships.opening import open_until
+from membership.domain.memberships.running import mail_end
 from membership.domain.payments import PaymentStatus
 from membership.money import Money
 
@@ -67,23 +71,38 @@ def tell_failed(
 def late(membership: Membership, failure: Failure, *, settings: Settings, now: datetime) -> None:
     """A payment failed: note how often, and write at the first, the second and the last time.
 
-    With the last it ends: we said so, whether or not Stripe is set to end it.
+    With the last it ends: we said so, whether or not Stripe is set to end it. What nobody confirms at their bank ends
+    with the days of grace.
     """
     if not membership.is_live and membership.ended_by != "failed":
         return
-    if failure.attempts <= membership.late_attempts and membership.late_invoice_id == failure.invoice_id:
+    is_known = failure.attempts <= membership.late_attempts and (
+        membership.late_invoice_id == failure.invoice_id
+    )
+    is_over = failure.needs_action and failure.again_at is None and _is_past_grace(membership, settings, now)
+    if is_known and (membership.ended_by is not None or not is_over):
         return
     if _is_paid(membership, failure.invoice_id):  # it was fetched just before
         return
     membership.late_invoice_id, membership.late_attempts = failure.invoice_id, failure.attempts
     if membership.ended_by is not None and membership.ends_at is not None:
         return  # they have left: nobody is asked to pay it, and it ends at once
+    if is_over:
+        membership.ended_by = membership.ended_by or "failed"
+        mail_end(membership, to=failure.to, name=failure.name, settings=settings, now=now)
+        return
     which = _which(failure)
     if which is None:
         return
     if which == "last":
         membership.ended_by = membership.ended_by or "failed"
     _mail_late(membership, failure, which, settings=settings, now=now)
+
+
+def _is_past_grace(membership: Membership, settings: Settings, now: datetime) -> bool:
+    """Whether the days of grace are over; what staff gave beyond them is no time to confirm a payment in."""
+    until = membership.paid_until
+    return until is not None and until + timedelta(days=settings.grace_days) <= now
 
 
 def _mail_late(
@@ -141,3 +160,13 @@ def no_longer_late(membership: Membership, invoice_id: str) -> None:
     """An invoice was voided: nobody waits for it to be paid."""
     if membership.late_invoice_id == invoice_id:
         membership.late_invoice_id, membership.late_attempts = None, 0
+
+
+def late_bills(before: datetime) -> list[str]:
+    """Invoices that still wait of memberships whose paid period was over by then."""
+    found = select(Membership.late_invoice_id).where(
+        Membership.status == MembershipStatus.PAST_DUE,
+        Membership.paid_until <= before,
+        Membership.ended_by.is_(None),
+    )
+    return [one for one in db.session.scalars(found.order_by(Membership.id)) if one]
