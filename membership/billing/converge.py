@@ -192,17 +192,40 @@ def _refund(found: facts.RefundFacts, settings: Settings, now: datetime) -> list
 
 
 def _invoice(found: facts.InvoiceFacts, settings: Settings, now: datetime) -> list[Key]:
-    owner = memberships.lock_for(found.attempt, found.subscription_id)
-    if owner is not None and found.status == "paid" and owner.started_at is not None:
-        memberships.covered(owner, found.covers, invoice_id=found.id)
-    elif owner is not None and found.status == "void":
-        memberships.no_longer_late(owner, found.id)
-    elif owner is not None and found.status in UNPAID and found.attempts and not found.is_processing:
-        memberships.late(owner, _failure(found), settings=settings, now=now)
-    if owner is not None and owner.status is MembershipStatus.ENDED and found.status in UNPAID:
-        checkout.note_unpayable(found.id, now=now)
+    owner = _owner(found.attempt, found.subscription_id)
+    if isinstance(owner, Membership):
+        _bill(owner, found, settings, now)
+    elif owner is not None and _has_failed(found) and found.again_at is None:
+        _give_up(owner, found, now)
     keys: list[Key] = [("payment_intent", intent_id) for intent_id in found.payment_intent_ids]
     return [*keys, ("subscription", found.subscription_id)] if found.subscription_id else keys
+
+
+def _bill(membership: Membership, found: facts.InvoiceFacts, settings: Settings, now: datetime) -> None:
+    if found.status == "paid" and membership.started_at is not None:
+        memberships.covered(membership, found.covers, invoice_id=found.id)
+    elif found.status == "void":
+        memberships.no_longer_late(membership, found.id)
+    elif _has_failed(found):
+        memberships.late(membership, _failure(found), settings=settings, now=now)
+    if membership.status is MembershipStatus.ENDED and found.status in UNPAID:
+        checkout.note_unpayable(found.id, now=now)
+
+
+def _has_failed(found: facts.InvoiceFacts) -> bool:
+    return found.status in UNPAID and found.attempts > 0 and not found.is_processing
+
+
+def _give_up(donation: Donation, found: facts.InvoiceFacts, now: datetime) -> None:
+    """Stripe will not try a gift's payment again, if only because its bank wants it confirmed: the gift ends, and its
+    giver is told, whether or not Stripe is set to end it.
+    """
+    is_paid = any(  # it was fetched just before
+        one.stripe_invoice_id == found.id and one.status is PaymentStatus.SUCCEEDED
+        for one in payments.payments_of(donation.id)
+    )
+    if donation.settled_at is not None and not is_paid:
+        checkout.note_stop(donation, by="failed", now=now)
 
 
 def _failure(found: facts.InvoiceFacts) -> Failure:

@@ -13,7 +13,7 @@ from membership.domain import donations, fundraisers, ledger
 from membership.domain.donations import Donation, Schedule
 from membership.domain.payments import Payment
 from tests import make
-from tests.journeys.donor import Donor, control, path_of, settle, state
+from tests.journeys.donor import SECURE, Donor, control, path_of, settle, state
 
 once = pytest.mark.one_database(
     "the queries are those of the journeys beside it and of tests/billing, which run on both"
@@ -115,6 +115,23 @@ def test_a_debit_that_fails_is_told_and_leaves_nothing_that_runs(donor, stripe, 
     (told,) = mailbox
     assert "nothing was charged" in text_of(told)
     assert "/give" in text_of(told)
+
+
+def test_a_renewal_that_its_bank_wants_confirmed_ends_the_gift_and_says_so(donor, stripe, mailbox):
+    """Stripe does not try such a payment again, so nobody would ever hear of it."""
+    donor.gives(interval="month")
+    settle(stripe)
+    control(stripe, "card", subscription=the_gift().stripe_subscription_id, card_number=SECURE)
+    mailbox.clear()
+    pass_days(stripe, 32, step=16)
+    stripe.advance(seconds=60)
+    checkout.resume_calls()
+    pass_days(stripe, 32, step=16)
+    gift = the_gift()
+    assert (gift.schedule, gift.ended_by) == (Schedule.ENDED, "failed")
+    (told,) = mailbox
+    assert "a bank wanted one more step" in text_of(told)
+    assert (state(stripe)["subscriptions_live"], state(stripe)["charges"]) == (0, 1)
 
 
 @once
