@@ -263,6 +263,16 @@ def test_a_change_that_stripe_will_not_make_is_not_called_declined(ana, stripe):
     assert state(stripe)["charged"] == 500
 
 
+def test_whoever_leaves_is_not_charged_for_a_change_that_stripe_never_heard_of(ana, stripe):
+    ana.joins()
+    dearer = shown(ana, "15")
+    with slow(stripe, SUBSCRIPTIONS, never_arrives):
+        assert checkout.change(ana.membership, **dearer) is Outcome.WAITING
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    all_is_said(stripe)
+    assert (ana.membership.amount, state(stripe)["charged"]) == (make.EUR("5"), 500)
+
+
 def test_a_change_that_is_pressed_twice_is_on_record_once_and_one_that_is_declined_is_not(ana, stripe):
     ana.joins()
     dearer = shown(ana, "15")

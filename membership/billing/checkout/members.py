@@ -43,6 +43,7 @@ def leave(
         _record(tag, membership, who=by, by=membership.ended_by, reason=reason, now=now)
         if not _is_paid_ahead(membership, now):
             return _end(membership, now)
+        calls.supersede(f"change:{membership.stripe_subscription_id}")  # nobody pays for one that is left
         return _update(membership, "ends", {"cancel_at_period_end": True}, now)
 
 
