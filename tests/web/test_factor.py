@@ -229,6 +229,17 @@ def test_grave_actions_ask_for_the_factor_again(desk):
     assert desk.post("/staff/-refund", data={"code": typed}).status_code == 422
 
 
+def test_a_form_that_was_open_for_too_long_asks_for_a_code_and_counts_none(desk):
+    as_staff(desk)
+    wait(601)
+    for _ in range(roles.MOST_WRONG + 1):
+        answer = desk.post("/staff/-refund")  # it was drawn before, without a field for the code
+        assert answer.status_code == 422
+        assert "ten minutes" in answer.text
+    assert desk.post("/staff/-refund", data={"code": code()}).text == "done"
+    assert noted(Tag.SIGNIN_REFUSED) == 0
+
+
 def test_being_seen_keeps_the_desk_open_until_the_day_is_over(desk):
     as_staff(desk)
     for _ in range(14):

@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Protocol, TypeVar
 
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from flask_login import current_user
 from wtforms import Field
 
@@ -74,8 +75,14 @@ def confirm(form: Confirmed) -> bool:
     """
     if is_confirmed():
         return True
+    typed = str(form.code.data or "").strip()
+    if (
+        not typed
+    ):  # the form was drawn before the ten minutes were over: nobody was asked, so no try is counted
+        refuse(form.code, gettext("A code counts for ten minutes. Please write the next one from your app."))
+        return False
     try:
-        roles.check_code(person(), str(form.code.data or ""), now=clock.now(), at=clock.outside())
+        roles.check_code(person(), typed, now=clock.now(), at=clock.outside())
         signins.confirm(current_user.session, person(), now=clock.now())
     except (Invalid, NotAllowed) as refusal:
         refuse(form.code, view.sentence(refusal))
