@@ -19,7 +19,8 @@ from membership.billing.facts import EndpointFacts
 from membership.billing.gateway import API_VERSION, StripeMissing, StripeRefused
 from membership.billing.inbox import HANDLED, StripeEvent
 from membership.db import db, writing
-from membership.domain import plans
+from membership.domain import audit, plans
+from membership.domain.audit import Record, Tag
 
 HOOK = "/hooks/stripe"
 EVERYTHING = "*"
@@ -52,12 +53,23 @@ def prepare(now: datetime | None = None) -> list[Thing]:
     now, settings = now or clock.now(), account.here().settings
     sold = [products.of_gifts(settings), *(products.of_plan(plan, settings) for plan in plans.all_plans())]
     db.session.commit()
-    return [*(_product(one, now) for one in sold), _portal(now), _endpoint(now)]
+    things = [*(_product(one, now) for one in sold), _portal(now), _endpoint(now)]
+    with writing():
+        for thing in things:
+            if thing.kind == "portal":
+                audit.record(Tag.ACCOUNT_PREPARED, subject_type="portal", subject_id=thing.id, now=now)
+        db.session.commit()
+    return things
 
 
 def is_prepared() -> bool:
-    """Whether this account was made ready, as far as we remember."""
-    return portals.find_portal() is not None
+    """Whether all of it was seen in this account; the portal alone is made as well when a member changes a card."""
+    prepared = select(Record.id).where(
+        Record.subject_type == "portal",
+        Record.subject_id == portals.find_portal(),
+        Record.tag == Tag.ACCOUNT_PREPARED.value,
+    )
+    return db.session.scalar(prepared.limit(1)) is not None
 
 
 def is_hook_seen() -> bool:

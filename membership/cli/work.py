@@ -15,6 +15,7 @@ from functools import partial
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from sqlalchemy import text
 
 from membership import clock, mail
 from membership.billing import checkout, converge, inbox, poll, turns
@@ -101,6 +102,11 @@ def _read_returned(url: str, now: datetime) -> None:
     bounces.read(url, now)
 
 
+def _reach() -> int:
+    db.session.execute(text("SELECT 1"))
+    return 0
+
+
 def _see_schema(_now: datetime) -> None:
     """A worker on older tables would fail at everything: it says so and ends before it touches anything."""
     try:
@@ -143,8 +149,13 @@ class Worker:
     failed: bool = False
 
     def round(self) -> int:
-        """Everything that is due, once. Returns how many items were done."""
+        """Everything that is due, once; nothing is tried, and one line is logged, while the database is away.
+
+        Returns how many items were done.
+        """
         self.failed = False
+        if self._step("reaching the database", _reach) is None:
+            return 0
         self._step("timetable", self._timetable)
         worked = self._step("inbox", self._inbox)
         sent = self._step("mail", lambda: mail.deliver(BATCH, until=self.stop.is_set))

@@ -70,6 +70,7 @@ class Tag(StrEnum):
     BOUNCE_LIFTED = "bounce.lifted"
     DOMAIN_CHECKED = "domain.checked"
     BACKUP_VERIFIED = "backup.verified"
+    ACCOUNT_PREPARED = "account.prepared"
     CALL_SETTLED = "call.settled"
     TRANSFER_ANNOUNCED = "transfer.announced"
     TRANSFER_RECEIVED = "transfer.received"

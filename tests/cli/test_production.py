@@ -9,6 +9,7 @@ import pytest
 from flask.cli import ScriptInfo
 
 from membership.app import create_app
+from membership.cli.work import Worker, timetable
 from membership.config import SettingsError
 from tests import databases as builder
 
@@ -124,3 +125,15 @@ def test_a_database_that_cannot_be_opened_is_a_sentence(tmp_path, command):
     assert said.exit_code == 1
     assert "The database does not answer: is DATABASE_URL right?" in said.output
     assert isinstance(said.exception, SystemExit)
+
+
+def test_a_worker_without_its_database_says_one_line_a_round(tmp_path, caplog):
+    (tmp_path / "file").touch()
+    with builder.app_at(f"sqlite:///{tmp_path / 'file' / 'new.sqlite'}") as app:
+        worker = Worker(timetable(app.config["SETTINGS"]))
+        with app.app_context():
+            assert worker.round() == 0
+    assert worker.failed
+    assert [line.getMessage() for line in caplog.records if line.levelname == "ERROR"] == [
+        "reaching the database failed: OperationalError"
+    ]
