@@ -60,9 +60,14 @@ class Standing:
             return "given"
         if held.withdrawn_at or held.ended_by in AT_ONCE or (held.ended_by and checkout.is_closing(held)):
             return "closing"
-        if held.ends_at or held.ended_by:
+        if held.ended_by or (held.ends_at and not self.is_returning):
             return "ending"
         return STATES.get(held.status, "running")
+
+    @cached_property
+    def is_returning(self) -> bool:
+        """Whether its member has come back, and Stripe has yet to hear of it."""
+        return checkout.is_returning(self.membership)
 
     @property
     def is_paid(self) -> bool:
@@ -94,7 +99,7 @@ class Standing:
     def ends_on(self) -> datetime | None:
         """The day on which it ends, where that is settled; one that is closing ends as soon as Stripe has heard."""
         held = self.membership
-        if self.state == "closing":
+        if self.state == "closing" or self.is_returning:
             return None
         return (held.ends_at or self.pays_until) if self.state == "ending" else held.ends_at
 

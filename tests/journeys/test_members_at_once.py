@@ -263,6 +263,55 @@ def test_a_change_that_stripe_will_not_make_is_not_called_declined(ana, stripe):
     assert state(stripe)["charged"] == 500
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_whoever_comes_back_and_leaves_again_before_stripe_answers_has_left(ana, stripe, reads, lost):
+    ana.joins()
+    checkout.leave(ana.membership)
+    settle(stripe)
+    with slow(stripe, SUBSCRIPTIONS, (lambda: None) if lost else never_arrives, then=LOST):
+        assert checkout.come_back(ana.membership) is Outcome.WAITING
+    said = reads("/account")
+    assert "You have left." not in said
+    assert "Ends on" not in said
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    all_is_said(stripe)
+    assert ana.membership.ended_by == "member"
+    days(stripe, 32)
+    assert (ana.membership.status, state(stripe)["charged"]) == (MembershipStatus.ENDED, 500)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_whoever_rests_and_goes_on_before_stripe_answers_goes_on(ana, stripe, lost):
+    ana.joins()
+    with slow(stripe, SUBSCRIPTIONS, (lambda: None) if lost else never_arrives, then=LOST):
+        assert checkout.skip(ana.membership, months=1) is Outcome.WAITING
+    assert checkout.go_on(ana.membership) is Outcome.AGREED
+    all_is_said(stripe)
+    assert (ana.membership.status, ana.membership.resumes_at) == (MembershipStatus.ACTIVE, None)
+
+
+def test_a_dearer_plan_is_not_had_for_nothing_while_a_membership_rests(ana, stripe):
+    ana.joins()
+    dearer = shown(ana, "15")
+    with slow(stripe, SUBSCRIPTIONS, lambda: None, then=LOST):
+        assert checkout.skip(ana.membership, months=1) is Outcome.WAITING
+    with pytest.raises(Conflict):
+        checkout.change(ana.membership, **dearer)
+    all_is_said(stripe)
+    assert (ana.membership.status, ana.membership.amount) == (MembershipStatus.PAUSED, make.EUR("5"))
+
+
+def test_nobody_rests_while_a_change_waits_for_its_answer(ana, stripe):
+    ana.joins()
+    dearer = shown(ana, "15")
+    with slow(stripe, SUBSCRIPTIONS, never_arrives):
+        assert checkout.change(ana.membership, **dearer) is Outcome.WAITING
+    with pytest.raises(Conflict):
+        checkout.skip(ana.membership, months=1)
+    all_is_said(stripe)
+    assert (ana.membership.status, state(stripe)["charged"]) == (MembershipStatus.ACTIVE, 1500)
+
+
 def test_whoever_leaves_is_not_charged_for_a_change_that_stripe_never_heard_of(ana, stripe):
     ana.joins()
     dearer = shown(ana, "15")

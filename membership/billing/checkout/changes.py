@@ -155,9 +155,9 @@ def preview(
     db.session.commit()
     products.ensure(product, now)
     gateway, at = account.here().gateway, int(now.timestamp())
+    found = _found(subscription_id)
+    wish = _wish(found, product.id, amount, interval, at)
     try:
-        found = gateway.subscription(subscription_id)
-        wish = _wish(found, product.id, amount, interval, at)
         bill = gateway.preview(subscription_id, wish)
     except StripeRefused as error:
         raise StripeUnavailable(error.code) from None
@@ -190,10 +190,7 @@ def change(
     memberships.screen_change(membership, plan, amount, interval=interval, settings=settings)
     product = products.of_plan(plan, settings)
     db.session.commit()
-    try:
-        found = account.here().gateway.subscription(subscription_id)
-    except StripeRefused as error:
-        raise StripeUnavailable(error.code) from None
+    found = _found(subscription_id)
     params = {
         "id": subscription_id,
         **_wish(found, product.id, amount, interval, proration_at),
@@ -234,6 +231,17 @@ def _wish(
         "proration_behavior": "always_invoice",
         "proration_date": at,
     }
+
+
+def _found(subscription_id: str) -> facts.SubscriptionFacts:
+    """As Stripe has it now, which our row may not know yet: what is billed while it rests is void."""
+    try:
+        found = account.here().gateway.subscription(subscription_id)
+    except StripeRefused as error:
+        raise StripeUnavailable(error.code) from None
+    if found.is_paused or found.is_ending:
+        raise Conflict(N_("Only a membership that goes on and is paid can be changed."))
+    return found
 
 
 def _changeable(membership: Membership) -> str:

@@ -35,7 +35,7 @@ def leave(
         if is_closing(membership):  # sooner than with its period, for the reason that was given then
             db.session.commit()
             return Outcome.WAITING
-        if not membership.is_live or membership.ends_at is not None:
+        if not membership.is_live or (membership.ends_at is not None and not is_returning(membership)):
             db.session.commit()
             return Outcome.AGREED
         membership.ended_by = "staff" if by else "member"
@@ -73,6 +73,11 @@ def skip(membership: Membership, *, months: int, now: datetime | None = None) ->
         membership = _begin(membership)
         if not may_pause(membership):
             raise Conflict(N_("Only a monthly membership that goes on can rest."))
+        if calls.is_asked(f"change:{membership.stripe_subscription_id}"):
+            # what is billed while it rests is void: it would be had for nothing
+            raise Conflict(
+                N_("The change you asked for has not been answered yet. Please try again in a few minutes.")
+            )
         assert membership.next_at is not None
         resumes_at = _months_later(membership.next_at, months) - timedelta(days=1)
         _record(audit.Tag.MEMBERSHIP_PAUSED, membership, now=now)
@@ -92,7 +97,8 @@ def go_on(membership: Membership, *, now: datetime | None = None) -> Outcome:
     now = now or clock.now()
     with writing():
         membership = _begin(membership)
-        if membership.status is not MembershipStatus.PAUSED:
+        is_resting = calls.is_asked(f"pause:{membership.stripe_subscription_id}")
+        if membership.status is not MembershipStatus.PAUSED and not is_resting:
             db.session.commit()
             return Outcome.AGREED
         _record(audit.Tag.MEMBERSHIP_RESUMED, membership, now=now)
@@ -276,6 +282,12 @@ def is_closing(membership: Membership) -> bool:
     """Whether it was asked to end at once, and goes on only until Stripe's answer is seen."""
     is_asked = calls.is_asked(f"cancel:{membership.stripe_subscription_id}")
     return membership.is_live and (memberships.is_given_back(membership) or is_asked)
+
+
+def is_returning(membership: Membership) -> bool:
+    """Whether its member has come back and Stripe has yet to answer: until then it has an end."""
+    has_end = membership.ends_at is not None and membership.ended_by is None
+    return has_end and calls.is_asked(f"ends:{membership.stripe_subscription_id}")
 
 
 def _is_paid_ahead(membership: Membership, now: datetime) -> bool:
