@@ -428,6 +428,21 @@ def test_gifts_are_listed_and_stopped(app, stripe, newsroom):
     assert not list(ana.ours.page.iter("form"))
 
 
+def test_a_gift_whose_payment_failed_is_not_said_to_go_on(app, stripe, newsroom):
+    ana = Member(app, stripe)
+    ana.gives(interval="month")
+    settle(stripe)
+    person = people.find_by_email(ana.email)
+    (gift,) = donations.gifts_of(person.id)
+    control(stripe, "card", subscription=gift.stripe_subscription_id, card_number="4000000000000341")
+    stripe.advance(days=32)
+    settle(stripe)
+    as_member(ana.ours, person)
+    said = ana.opens(f"/account/gifts/{gift.reference}")
+    assert "The last payment did not go through." in said
+    assert "the next payment is on" not in said
+
+
 @pytest.mark.parametrize("kind", ["receipts", "gifts", "membership"])
 def test_what_is_anothers_is_not_there_and_on_record(ana, stranger, stripe, kind):
     ana.gives(interval="month")
