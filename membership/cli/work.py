@@ -20,7 +20,7 @@ from sqlalchemy import text
 from membership import clock, mail
 from membership.billing import checkout, converge, inbox, poll, turns
 from membership.cli.command import Command
-from membership.config import Settings
+from membership.config import NO_HOOK, Settings, SettingsError
 from membership.db import SchemaBehind, check_schema, db, writing
 from membership.domain import (
     banners,
@@ -222,7 +222,10 @@ def _run(task: Task, now: datetime) -> int:
 @with_appcontext
 def work(*, once: bool) -> None:
     """Converge what Stripe reported, send mail, run the timetable; Ctrl-C ends it after the current item."""
-    worker = Worker(timetable(current_app.config["SETTINGS"]))
+    settings: Settings = current_app.config["SETTINGS"]
+    if not settings.stripe_webhook_secrets:
+        raise SettingsError([NO_HOOK])
+    worker = Worker(timetable(settings))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: worker.stop.set())
     if not once:

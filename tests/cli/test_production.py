@@ -10,7 +10,7 @@ from flask.cli import ScriptInfo
 
 from membership.app import create_app
 from membership.cli.work import Worker, timetable
-from membership.config import SettingsError
+from membership.config import NO_HOOK, SettingsError
 from tests import databases as builder
 
 SERVING = "import click\nwith click.Context(click.Command('granian')): import wsgi"
@@ -104,10 +104,22 @@ def test_commands_need_no_webhook_secret_since_one_of_them_makes_it(monkeypatch)
     for name, value in (builder.ENVIRONMENT | {"STRIPE_WEBHOOK_SECRET": ""}).items():
         monkeypatch.setenv(name, value)
     with click.Context(click.Group("flask"), obj=ScriptInfo()):
-        assert create_app().config["SETTINGS"].stripe_webhook_secrets == ()
+        app = create_app()
+    assert app.config["SETTINGS"].stripe_webhook_secrets == ()
+    said = app.test_cli_runner().invoke(args=["work", "--once"])  # which is half of what serves
+    assert (said.exit_code, NO_HOOK in said.output) == (1, True)
     with click.Context(click.Command("granian")), pytest.raises(SettingsError) as refused:
         create_app()
-    assert refused.value.gaps == ["STRIPE_WEBHOOK_SECRET is missing"]
+    assert refused.value.gaps == [NO_HOOK]
+
+
+@pytest.mark.usefixtures("gaps")
+def test_commands_name_the_webhooks_secret_among_other_gaps():
+    with click.Context(click.Group("flask"), obj=ScriptInfo()):
+        app = create_app()
+    said = app.test_cli_runner().invoke(args=["work"]).output
+    assert NO_HOOK in said
+    assert "EMAIL_KEY is missing" in said
 
 
 def test_a_command_on_older_tables_says_what_to_do(tmp_path):
