@@ -7,7 +7,18 @@ from sqlalchemy import event
 
 from membership import clock
 from membership.db import db
-from membership.domain import donations, fundraisers, ledger, memberships, payments, reports, returns, roles
+from membership.domain import (
+    donations,
+    fundraisers,
+    ledger,
+    memberships,
+    payments,
+    people,
+    personal_data,
+    reports,
+    returns,
+    roles,
+)
 from membership.domain.payments import RefundStatus, Settlement
 from membership.errors import Conflict, Invalid, NotAllowed
 from membership.money import Money, parse
@@ -111,6 +122,16 @@ def test_one_made_good_leaves_the_others_waiting(paid, tamar):
     assert [one.id for one, _ in payments.unreturned_refunds()] == [again.id]
     by_bank(again, tamar)
     assert (payments.remaining(paid), waiting()) == (EUR("9"), {})
+
+
+def test_nobody_is_erased_while_money_is_here_that_was_to_go_back_to_them(paid, tamar):
+    ana = people.person_of(paid.person_id)
+    refund = failed(paid, EUR("5"))
+    with pytest.raises(Conflict, match="failed"):
+        personal_data.erase(ana, by=tamar)
+    by_bank(refund, tamar)
+    personal_data.erase(ana, by=tamar)
+    assert ana.email_key is None
 
 
 @pytest.mark.settings(REVIEW_ABOVE="EUR:20,USD:20,GBP:20,GEL:60")

@@ -13,7 +13,7 @@ from sqlalchemy import delete, or_, select, update
 
 from membership import clock
 from membership.db import Base, db
-from membership.domain import audit, memberships, outbox, people, plans, roles, signins
+from membership.domain import audit, memberships, outbox, payments, people, plans, roles, signins
 from membership.domain.corrections import Correction
 from membership.domain.donations import Donation, Schedule
 from membership.domain.memberships import Membership
@@ -97,6 +97,10 @@ def hindrance(person: Person, now: datetime | None = None) -> str | None:
             N_("Credit of this person has not gone back yet. Wait until it has, or settle it at Stripe."),
         ),
         (_refunds_open, N_("A refund to this person is not done yet. Wait until it is, or take it back.")),
+        (
+            _refunds_failed,
+            N_("A refund to this person failed, and the money is here still. Give it back another way first."),
+        ),
     )
     return next((sentence for is_so, sentence in in_the_way if is_so(person)), None)
 
@@ -153,6 +157,11 @@ def _refunds_open(person: Person) -> bool:
     found = select(Refund.id).join(Payment, Payment.id == Refund.payment_id)
     found = found.where(Payment.person_id == person.id, Refund.status.in_(on_its_way))
     return db.session.scalar(found.limit(1)) is not None
+
+
+def _refunds_failed(person: Person) -> bool:
+    """Nobody could be asked afterwards where the money shall go."""
+    return bool(payments.unreturned_refunds(person_id=person.id, most=1))
 
 
 def _lock(person: Person) -> None:
