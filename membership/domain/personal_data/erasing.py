@@ -99,7 +99,9 @@ def hindrance(person: Person, now: datetime | None = None) -> str | None:
         (_refunds_open, N_("A refund to this person is not done yet. Wait until it is, or take it back.")),
         (
             _refunds_failed,
-            N_("A refund to this person failed, and the money is here still. Give it back another way first."),
+            N_(
+                "A refund to this person failed, and the money is here still. Give it back another way first."
+            ),
         ),
     )
     return next((sentence for is_so, sentence in in_the_way if is_so(person)), None)
