@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, ForeignKey, Index, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from membership import clock, vault
@@ -20,6 +21,7 @@ from membership.domain.people import Person, new_reference
 from membership.errors import N_, Conflict, Invalid, NotAllowed
 
 RIPENS = timedelta(days=7)
+TAKEN = N_("This address is in use already, so it cannot become this person's.")
 
 
 class CorrectionStatus(StrEnum):
@@ -155,13 +157,14 @@ def approve(
         raise NotAllowed(N_("You proposed this correction yourself: somebody else must agree to it."))
     if now < correction.ripe_at:
         raise Conflict(N_("The week in which its owner may object is not over yet."))
-    _refuse_if_taken(correction.new_email_key)
+    old_key = person.email_key
+    _take(person, correction.new_email_key)
     email = str(vault.unlock(correction.locked_email or b"")["email"])
-    for one in (person.email_key, correction.new_email_key):  # two of the staff vouch for the new one
+    for one in (old_key, correction.new_email_key):  # two of the staff vouch for the new one
         outbox.forget_bounce(one)
-    if person.email_key is not None:
-        outbox.follow_address(person.email_key, correction.new_email_key, to=email)
-    person.email_key, person.bounced_at = correction.new_email_key, None
+    if old_key is not None:
+        outbox.follow_address(old_key, correction.new_email_key, to=email)
+    person.bounced_at = None
     person.sealed_identity = vault.seal({"email": email, "name": _name(person, name)})
     if person.locked_contact is not None:
         person.locked_contact = vault.lock(vault.unlock(person.locked_contact) | {"email": email})
@@ -198,10 +201,20 @@ def keep(correction: Correction, *, by: Person | None, now: datetime | None = No
     return correction
 
 
+def _take(person: Person, email_key: str) -> None:
+    """The address is this person's; unless somebody has it, be it since a moment ago."""
+    _refuse_if_taken(email_key)
+    try:
+        with db.session.begin_nested():
+            person.email_key = email_key
+    except IntegrityError as error:
+        raise Conflict(TAKEN) from error
+
+
 def _refuse_if_taken(email_key: str) -> None:
     """Nobody learns whose address it is: staff find that out where it is on record."""
     if db.session.scalar(select(Person.id).where(Person.email_key == email_key)) is not None:
-        raise Conflict(N_("This address is in use already, so it cannot become this person's."))
+        raise Conflict(TAKEN)
 
 
 def _waiting(correction: Correction) -> Correction:

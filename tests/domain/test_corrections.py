@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from membership import clock, vault
 from membership.db import db
@@ -130,6 +131,23 @@ def test_an_address_in_use_is_refused_without_saying_whose(ana, tamar, giorgi):
     with pytest.raises(Conflict):
         approved(correction, by=giorgi, now=clock.now() + WEEK)
     assert correction.status is CorrectionStatus.PROPOSED
+
+
+def test_an_address_that_somebody_takes_while_it_is_approved_is_in_use_too(ana, tamar, giorgi):
+    """They come after nobody was found to have it, and before it is written."""
+    correction, before = proposed(ana, tamar), ana.email_key
+    came = []
+
+    def take(_connection, _cursor, statement, *_rest):
+        if "WHERE people.email_key" in statement and not came:
+            came.append("nino@example.net")
+            make.person(came[0], "Nino")
+
+    event.listen(db.session.get_bind(), "after_cursor_execute", take)  # this test's own connection
+    with pytest.raises(Conflict, match="in use already"):
+        approved(correction, by=giorgi, now=clock.now() + WEEK)
+    assert (came, correction.status) == (["nino@example.net"], CorrectionStatus.PROPOSED)
+    assert (ana.email_key, correction.locked_email is None) == (before, False)
 
 
 @pytest.mark.parametrize("email", ["nothing", "ana@example.org"])
