@@ -59,6 +59,19 @@ def test_a_debit_under_way_buys_its_period_for_whoever_leaves(ana, stripe, mailb
     assert (state(stripe)["charged"], state(stripe)["refunded"]) == (1000, 0)
 
 
+def test_the_account_names_the_debit_under_way_as_the_mail_does(ana, stripe, mailbox, reads):
+    debit_is_under_way(ana, stripe, mailbox)
+    assert "A payment on its way€5" in reads("/account")
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    settle(stripe)
+    assert "A payment on its way: €5" in words(mailbox[-1])
+    said = reads("/account")
+    assert "nothing more is charged" in said
+    assert "A payment on its way€5" in said
+    days(stripe, 8)
+    assert "A payment on its way" not in reads("/account")
+
+
 def test_a_debit_that_fails_after_its_member_left_is_not_asked_for_again(ana, stripe, mailbox):
     debit_is_under_way(ana, stripe, mailbox)
     assert checkout.leave(ana.membership) is Outcome.AGREED
