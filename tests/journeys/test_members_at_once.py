@@ -15,7 +15,7 @@ from tests import make
 from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
 from tests.journeys.under_way import LOST, Answered, Killed, dies_after, slow
-from tests.records import records
+from tests.records import history_of, records
 from tests.web.visitor import text
 
 SUBSCRIPTIONS = "/v1/subscriptions"
@@ -278,6 +278,29 @@ def test_whoever_comes_back_and_leaves_again_before_stripe_answers_has_left(ana,
     assert ana.membership.ended_by == "member"
     days(stripe, 32)
     assert (ana.membership.status, state(stripe)["charged"]) == (MembershipStatus.ENDED, 500)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_coming_back_to_what_stripe_will_not_continue_is_as_it_was_before(ana, stripe, mailbox, at_once):
+    ana.joins()
+    checkout.leave(ana.membership)
+    settle(stripe)
+    if not at_once:
+        with slow(stripe, SUBSCRIPTIONS, never_arrives):
+            assert checkout.come_back(ana.membership) is Outcome.WAITING
+        stripe.advance(seconds=60)
+    with slow(stripe, SUBSCRIPTIONS, says_no):
+        assert (
+            checkout.come_back(ana.membership) is Outcome.REFUSED if at_once else not checkout.resume_calls()
+        )
+    assert ana.membership.ended_by == "member"
+    assert [one.tag for one in history_of("membership", ana.membership.reference)] == [
+        "membership.left",
+        "membership.returned",
+        "membership.left",
+    ]
+    days(stripe, 32)
+    assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "member")
 
 
 @pytest.mark.parametrize("lost", [False, True])

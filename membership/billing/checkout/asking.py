@@ -15,6 +15,7 @@ from membership.billing.checkout import credit
 from membership.billing.gateway import StripeMissing, StripeRefused, StripeUnavailable
 from membership.db import db, writing
 from membership.domain import audit, memberships, payments
+from membership.domain.memberships import Membership
 from membership.domain.payments import Refund
 
 RESENT = (
@@ -29,6 +30,8 @@ RESENT = (
 QUIET = timedelta(seconds=30)
 REFUND = "refund:"
 ENDS = "ends:"
+LEFT = {"member": audit.Tag.MEMBERSHIP_LEFT, "staff": audit.Tag.MEMBERSHIP_CANCELLED}
+"""What is on record of a leave, by who it was."""
 
 
 class Outcome(StrEnum):
@@ -102,20 +105,31 @@ def _given_up(key: str) -> None:
 
 
 def _stay(key: str) -> None:
-    """Stripe will not end it, so nobody is told that it is going to; unless that was wished anew, or it has ended."""
-    subscription_id = key.split(":")[1]
+    """Stripe will not end it, or not let it go on, so nobody is told that it will: it is as it was before.
+
+    Unless that was wished anew, or it has ended.
+    """
+    subscription_id, left_by = key.split(":")[1:3]
     with writing():
         membership = memberships.lock_for(None, subscription_id)
         is_last = calls.was_refused(key) and not calls.is_asked(f"{ENDS}{subscription_id}")
-        if membership is not None and membership.is_live and membership.ended_by is not None and is_last:
-            membership.ended_by = None
-            audit.record(
-                audit.Tag.MEMBERSHIP_RETURNED,
-                subject_type="membership",
-                subject_id=membership.reference,
-                details={"by": "stripe"},
-            )
+        if membership is not None and membership.is_live and is_last:
+            _as_before(membership, left_by if left_by in LEFT else None)
         db.session.commit()
+
+
+def _as_before(membership: Membership, left_by: str | None) -> None:
+    """`left_by`: who had left, where its member came back; it still ends, as far as we know."""
+    is_so = (membership.ended_by is None) == (left_by is None)
+    if is_so or (left_by is not None and membership.ends_at is None):
+        return
+    membership.ended_by = left_by
+    audit.record(
+        LEFT[left_by] if left_by else audit.Tag.MEMBERSHIP_RETURNED,
+        subject_type="membership",
+        subject_id=membership.reference,
+        details={"by": "stripe"},
+    )
 
 
 def resume_calls(now: datetime | None = None) -> int:

@@ -59,9 +59,9 @@ def come_back(membership: Membership, *, now: datetime | None = None) -> Outcome
             return Outcome.AGREED
         if memberships.find_other(membership) is not None:
             raise Conflict(N_("You have joined again meanwhile, and one membership is enough."))
-        membership.ended_by = None
+        left_by, membership.ended_by = membership.ended_by, None
         _record(audit.Tag.MEMBERSHIP_RETURNED, membership, now=now)
-        return _update(membership, "ends", {"cancel_at_period_end": False}, now)
+        return _update(membership, "ends", {"cancel_at_period_end": False}, now, left_by=left_by)
 
 
 def skip(membership: Membership, *, months: int, now: datetime | None = None) -> Outcome:
@@ -319,17 +319,19 @@ def _end(membership: Membership, now: datetime) -> Outcome:
     return outcome
 
 
-def _update(membership: Membership, family: str, wish: dict[str, Any], now: datetime) -> Outcome:
-    """Ask for a change of the subscription; a newer wish of the family replaces older ones."""
-    return asking.send(_note_wish(membership, family, wish, now), now)
+def _update(
+    membership: Membership, family: str, wish: dict[str, Any], now: datetime, *, left_by: str | None = None
+) -> Outcome:
+    """Ask for a change of the subscription; a newer wish of the family replaces older ones.
 
-
-def _note_wish(membership: Membership, family: str, wish: dict[str, Any], now: datetime) -> str:
+    `left_by`: who has left, should Stripe not let it go on; the key remembers it.
+    """
     if membership.stripe_subscription_id is None:
         raise Conflict(N_("This membership is not paid through Stripe: staff can change it."))
-    key = f"{family}:{membership.stripe_subscription_id}:{secrets.token_hex(8)}"
+    before = f"{left_by}:" if left_by else ""
+    key = f"{family}:{membership.stripe_subscription_id}:{before}{secrets.token_hex(8)}"
     params = {"id": membership.stripe_subscription_id, **wish}
-    return calls.wish(key, "subscriptions.update", params, now=now).idem_key
+    return asking.send(calls.wish(key, "subscriptions.update", params, now=now).idem_key, now)
 
 
 def _record(
