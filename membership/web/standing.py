@@ -82,11 +82,10 @@ class Standing:
 
     @cached_property
     def under_way(self) -> Money | None:
-        """A debit that its bank has not answered yet, where it pays for the period that runs."""
-        held = self.membership
-        if not held.is_live or held.paid_until is None or held.paid_until > self.now:
+        """A debit that its bank has not answered yet: it pays for the period that runs, or for a change of it."""
+        if not self.is_paid or not self.membership.is_live:
             return None
-        found = memberships.under_way(held)
+        found = memberships.under_way(self.membership)
         return found.amount if found is not None else None
 
     @property

@@ -3,7 +3,7 @@
 from membership import clock
 from membership.billing import account, checkout, inbox, poll
 from membership.billing.checkout import Outcome
-from membership.domain import ledger, memberships, payments, reports
+from membership.domain import ledger, memberships, payments, plans, reports
 from membership.domain.memberships import MembershipStatus
 from membership.domain.payments import PaymentStatus
 from membership.domain.payments.first import Status
@@ -12,6 +12,7 @@ from membership.web.standing import Standing
 from tests.journeys.donor import SECURE, control, settle, state
 from tests.journeys.joiner import days
 from tests.journeys.test_members_late import pays_by_hand
+from tests.make import EUR
 
 SLOW = "AT321904300235473204"
 FAILING = "AT861904300235473202"
@@ -70,6 +71,21 @@ def test_the_account_names_the_debit_under_way_as_the_mail_does(ana, stripe, mai
     assert "A payment on its way€5" in said
     days(stripe, 8)
     assert "A payment on its way" not in reads("/account")
+
+
+def test_a_debit_for_a_change_is_named_to_whoever_leaves_as_well(ana, stripe, mailbox, reads):
+    ana.pays(ana.asks(), card="", iban=SLOW)
+    days(stripe, 8)
+    wish = {"plan": plans.get_plan("patron"), "amount": EUR("15.00"), "interval": "month"}
+    shown = checkout.preview(ana.membership, **wish)
+    told = wish | {"proration_at": shown.proration_at}
+    assert checkout.change(ana.membership, **told) is Outcome.AGREED
+    settle(stripe)
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    settle(stripe)
+    assert "A payment on its way" in words(mailbox[-1])
+    for path in ("/account", f"/leave/{ana.membership.leave_token}"):
+        assert "A payment on its way" in reads(path)
 
 
 def test_a_debit_that_fails_after_its_member_left_is_not_asked_for_again(ana, stripe, mailbox):
