@@ -97,7 +97,7 @@ def stop(country: str) -> None:
     """Stop every running gift of a country, with a mail to each donor."""
     running = [donation.id for donation in donations.running_from(country)]
     db.session.commit()
-    agreed = sum(checkout.stop(donations.gift_of(one), by="country") for one in running)
+    agreed = [checkout.stop(donations.gift_of(one), by="country") for one in running].count(Outcome.AGREED)
     with writing():
         audit.record(
             audit.Tag.DONATIONS_STOPPED,

@@ -83,7 +83,7 @@ def state_of(donation: Donation) -> str:
     """What its page says: the form, or how it ended."""
     if donation.schedule is Schedule.ENDED:
         return "ended"
-    if donation.ended_by:
+    if donation.ended_by and done_with(donation) != "stop-refused":
         return "stopping"
     return "paused" if donation.schedule is Schedule.PAUSED else "running"
 
@@ -122,9 +122,9 @@ def act_on(donation: Donation, form: LeaveForm) -> None:
         return
     reference, action = donation.reference, str(form.action.data)
     donations.note_reason(donation, form.reason.data or "")
-    agreed = checkout.stop(donation) if action == "stop" else checkout.pause(donation, days=PAUSE_DAYS)
+    outcome = checkout.stop(donation) if action == "stop" else checkout.pause(donation, days=PAUSE_DAYS)
     db.session.commit()
-    session["left"] = {reference: action if agreed else f"{action}-noted"}
+    session["left"] = {reference: f"{action}{ENDINGS[outcome]}"}
 
 
 # A membership

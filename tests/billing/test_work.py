@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from membership import clock
 from membership.billing import account, calls, checkout, converge, inbox, poll
 from membership.billing.calls import Call, CallState
+from membership.billing.checkout import Outcome
 from membership.billing.gateway import StripeUnavailable
 from membership.billing.inbox import StripeObject
 from membership.db import db, writing
@@ -233,7 +234,7 @@ def test_a_stop_is_asked_until_it_is_heard_however_long(donor, stripe):
     settle(stripe)
     gift = db.session.scalars(select(Donation)).one()
     control(stripe, "faults", next=1, kind="timeout", path="/v1/subscriptions")
-    assert checkout.stop(gift) is False
+    assert checkout.stop(gift) is Outcome.WAITING
     stripe.advance(days=3)
     assert checkout.resume_calls() == 1
     settle(stripe)
@@ -245,12 +246,12 @@ def test_an_old_unknown_change_is_given_up_and_forgotten(donor, stripe):
     settle(stripe)
     gift = db.session.scalars(select(Donation)).one()
     control(stripe, "faults", next=1, kind="timeout", path="/v1/subscriptions")
-    assert checkout.pause(gift) is False
+    assert checkout.pause(gift) is Outcome.WAITING
     stripe.advance(days=1)
     assert checkout.resume_calls() == 0
     call = db.session.scalars(select(Call).where(Call.operation == "subscriptions.update")).one()
     assert (call.state, call.locked_params) == (CallState.STALE, None)
-    assert checkout.pause(gift) is True  # pressed again: a new call
+    assert checkout.pause(gift) is Outcome.AGREED  # pressed again: a new call
 
 
 def test_what_an_unanswered_checkout_said_is_forgotten_after_a_day(donor, stripe):
@@ -335,7 +336,7 @@ def test_a_failed_debit_every_month_then_a_card_leaves_one_live_subscription(don
     stripe.advance(days=40)
     settle(stripe)
     assert gift.schedule is donations.Schedule.RUNNING
-    assert checkout.stop(gift) is True
+    assert checkout.stop(gift) is Outcome.AGREED
     settle(stripe)
     assert state(stripe)["subscriptions_live"] == 0
 

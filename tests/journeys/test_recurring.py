@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from membership import clock, mail
 from membership.billing import checkout, converge, inbox, poll
 from membership.billing.calls import Call, CallState
+from membership.billing.checkout import Outcome
 from membership.db import db, writing
 from membership.domain import donations, fundraisers, ledger
 from membership.domain.donations import Donation, Schedule
@@ -176,7 +177,7 @@ def test_stopping_while_stripe_is_down_is_noted_and_done_later(donor, stripe, ma
     settle(stripe)
     control(stripe, "faults", next=50, kind="500", path="/v1/subscriptions")
     with writing():
-        assert checkout.stop(the_gift()) is False
+        assert checkout.stop(the_gift()) is Outcome.WAITING
     control(stripe, "faults", next=0, kind="500", path="/v1/")
     assert state(stripe)["subscriptions_live"] == 1
     stripe.advance(seconds=60)
@@ -193,10 +194,10 @@ def test_stopping_twice_is_once(donor, stripe, mailbox):
     settle(stripe)
     for _ in range(2):
         with writing():
-            assert checkout.stop(the_gift()) is True
+            assert checkout.stop(the_gift()) is Outcome.AGREED
     settle(stripe)
     with writing():
-        assert checkout.stop(the_gift()) is True
+        assert checkout.stop(the_gift()) is Outcome.AGREED
     settle(stripe)
     assert len(with_template(mailbox, "stopped")) == 1
 

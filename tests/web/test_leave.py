@@ -9,6 +9,7 @@ from membership.domain.outbox import Email
 from membership.web import brakes
 from tests import make
 from tests.journeys.donor import Donor, control, settle, state
+from tests.journeys.under_way import Answered, slow
 from tests.web.visitor import beside, text, title, tokens, value
 
 
@@ -126,6 +127,22 @@ def test_stripe_down_is_noted_and_asked_again(app, link, stripe):
     client.get(link)
     assert "We have noted it and will stop it" in text(client)
     control(stripe, "faults", next=0, kind="429", path="/v1/subscriptions")
+
+
+@pytest.mark.parametrize("action", ["pause", "stop"])
+def test_what_stripe_will_not_do_is_not_said_to_be_noted(app, link, stripe, action):
+    def says_no():
+        raise Answered(400, {"error": {"type": "invalid_request_error", "message": "managed by a schedule"}})
+
+    client = app.test_client()
+    with slow(stripe, "/v1/subscriptions", says_no):
+        act(client, link, action)
+    client.get(link)
+    assert "The payment service did not agree, so nothing was changed." in text(client)
+    assert "noted" not in text(client)
+    act(client, link, action)
+    client.get(link)
+    assert f"Your gift is {'paused' if action == 'pause' else 'stopped'}" in text(client)
 
 
 @pytest.mark.parametrize("action", ["", "refund", None])

@@ -19,22 +19,22 @@ def note_stop(donation: Donation, *, by: str, now: datetime) -> str | None:
     return calls.record_cancel(donation.stripe_subscription_id, now=now).idem_key
 
 
-def stop(donation: Donation, *, by: str = "donor", now: datetime | None = None) -> bool:
-    """End a running gift at once. True when Stripe has agreed; otherwise it is noted and asked again by the worker."""
+def stop(donation: Donation, *, by: str = "donor", now: datetime | None = None) -> Outcome:
+    """End a running gift at once."""
     now = now or clock.now()
     with writing():
         donation = _begin(donation)
         key = note_stop(donation, by=by, now=now)
-        return key is None or asking.send(key, now) is Outcome.AGREED
+        return Outcome.AGREED if key is None else asking.send(key, now)
 
 
-def pause(donation: Donation, *, days: int = 91, now: datetime | None = None) -> bool:
-    """Skip what falls due in the next days; the gift goes on by itself afterwards. True when Stripe has agreed."""
+def pause(donation: Donation, *, days: int = 91, now: datetime | None = None) -> Outcome:
+    """Skip what falls due in the next days; the gift goes on by itself afterwards."""
     now = now or clock.now()
     with writing():
         donation = _begin(donation)
         if not donation.stripe_subscription_id:
-            return False
+            return Outcome.REFUSED
         resumes_at = int((now + timedelta(days=days)).timestamp())
         params = {
             "id": donation.stripe_subscription_id,
@@ -42,7 +42,7 @@ def pause(donation: Donation, *, days: int = 91, now: datetime | None = None) ->
         }
         key = calls.fresh_key(f"pause:{donation.stripe_subscription_id}:{now.date().isoformat()}")
         calls.record(key, "subscriptions.update", params, now=now)
-        return asking.send(key, now) is Outcome.AGREED
+        return asking.send(key, now)
 
 
 def stop_closed(now: datetime | None = None) -> int:
@@ -50,7 +50,8 @@ def stop_closed(now: datetime | None = None) -> int:
     now = now or clock.now()
     ids = [donation.id for donation in donations.running_past_end(now)]
     db.session.commit()
-    return sum(turns.each("gift", ids, lambda one: stop(donations.gift_of(one), by="closed", now=now)))
+    done = turns.each("gift", ids, lambda one: stop(donations.gift_of(one), by="closed", now=now))
+    return done.count(Outcome.AGREED)
 
 
 def _begin(donation: Donation) -> Donation:

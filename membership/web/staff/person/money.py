@@ -7,6 +7,7 @@ from flask_babel import gettext
 
 from membership import clock
 from membership.billing import checkout, inbox
+from membership.billing.checkout import Outcome
 from membership.domain import audit, personal_data
 from membership.domain.donations import Donation
 from membership.domain.people import Person
@@ -81,8 +82,10 @@ def _stop(person: Person, form: Any, _attempt: Attempt) -> str:
         now=clock.now(),
     )
     subscription = gift.stripe_subscription_id
-    agreed = checkout.stop(gift, by="staff", now=clock.now())
-    if not agreed:
+    outcome = checkout.stop(gift, by="staff", now=clock.now())
+    if outcome is Outcome.REFUSED:
+        return gettext("Stripe will not do this. Look at this gift in Stripe's dashboard.")
+    if outcome is Outcome.WAITING:
         return gettext("Stripe has not answered yet. The stop is noted, and the worker asks again.")
     if subscription:
         inbox.look_at([("subscription", subscription)])
