@@ -14,7 +14,7 @@ from membership.billing.gateway import StripeUnavailable
 from membership.cli.work import Task, Worker
 from membership.db import db
 from membership.domain import fundraisers, outbox, payments, plans
-from membership.domain.donations import Donation
+from membership.domain.donations import Donation, Interval, Schedule
 from membership.domain.payments import Refund, RefundStatus
 from tests import make
 from tests.journeys.donor import Donor, control, settle, state
@@ -252,3 +252,18 @@ def test_a_silent_stripe_is_asked_about_others_in_the_next_round(app, in_vain):
     checkout.resume_calls()
     checkout.resume_calls()
     assert len(in_vain) == len(set(in_vain)) == 6
+
+
+def test_a_silent_stripe_is_asked_about_few_gifts_of_a_fundraiser_that_closed_and_about_others_next(
+    app, in_vain
+):
+    row = make.fundraiser(ends_running=True)
+    for number in range(5):
+        gift = make.donation(row, settled=True, interval=Interval.MONTH, email=f"d{number}@example.org")
+        gift.stripe_subscription_id, gift.schedule = f"sub_{number}", Schedule.RUNNING
+    row.status = fundraisers.FundraiserStatus.CLOSED
+    db.session.commit()
+    assert checkout.stop_closed() == 0
+    assert in_vain == [f"/v1/subscriptions/sub_{number}" for number in range(turns.MOST_SILENT)]
+    checkout.stop_closed()
+    assert len(set(in_vain)) == 5

@@ -50,7 +50,12 @@ def stop_closed(now: datetime | None = None) -> int:
     now = now or clock.now()
     ids = [donation.id for donation in donations.running_past_end(now)]
     db.session.commit()
-    done = turns.each("gift", ids, lambda one: stop(donations.gift_of(one), by="closed", now=now))
+    done = turns.each(
+        "gift",
+        ids,
+        lambda one: stop(donations.gift_of(one), by="closed", now=now),
+        unanswered=lambda one: one is Outcome.WAITING,
+    )
     return done.count(Outcome.AGREED)
 
 

@@ -196,8 +196,11 @@ def overdue_subscriptions(before: datetime) -> list[str]:
 
 
 def running_past_end(now: datetime) -> list[Donation]:
-    """Gifts that still run although their fundraiser has closed and said that they end with it."""
+    """Gifts that still run although their fundraiser has closed and said that they end with it.
+
+    Those of which Stripe was not asked yet come first: the others are asked about again anyway.
+    """
     over = (Fundraiser.status == FundraiserStatus.CLOSED) | (Fundraiser.closes_on < clock.day(now))
     found = select(Donation).join(Fundraiser, Fundraiser.id == Donation.fundraiser_id)
     found = found.where(Donation.schedule.in_(GOING), Fundraiser.ends_running, over)
-    return list(db.session.scalars(found.order_by(Donation.id).limit(200)))
+    return list(db.session.scalars(found.order_by(Donation.ended_by.is_not(None), Donation.id).limit(200)))
