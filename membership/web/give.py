@@ -33,7 +33,7 @@ def form(slug: str) -> ResponseReturnValue:
         became = thanks.became_of(left)
         if became in thanks.PAID:
             return to_thanks(left.reference)
-        return _as_it_was(slug, left, says="cancelled" if became else "")
+        return _as_it_was(slug, left, says=thanks.of_coming_back(left, became))
     settings = view.settings()
     currency, interval = request.args.get("currency", ""), request.args.get("interval", "")
     key = (

@@ -35,7 +35,7 @@ def form(slug: str) -> ResponseReturnValue:
         became = thanks.became_of(left)
         if became in thanks.PAID:
             return give.to_thanks(left.reference)
-        return _as_it_was(left, says="cancelled" if became else "")
+        return _as_it_was(left, says=thanks.of_coming_back(left, became))
     settings = view.settings()
     currency = request.args.get("currency", "")
     currency = currency if currency in settings.currencies else ""

@@ -42,6 +42,11 @@ def became_of(left: Donation | Membership) -> str:
     return SAYS[status]
 
 
+def of_coming_back(left: Donation | Membership, became: str) -> str:
+    """What the form says to whoever came back to it: before paying, or after a bank said no to a debit."""
+    return ("declined" if _asked(left) is Status.FAILED else "cancelled") if became else ""
+
+
 def _find(reference: str) -> Donation | Membership:
     return donations.find_donation(reference) or memberships.get_membership(reference)
 

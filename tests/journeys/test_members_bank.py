@@ -9,13 +9,12 @@ from membership.domain.payments import PaymentStatus
 from membership.domain.payments.first import Status
 from membership.domain.roles import Ability
 from membership.web.standing import Standing
-from tests.journeys.donor import SECURE, control, settle, state
+from tests.journeys.donor import SECURE, SEPA_FAILING, control, settle, state
 from tests.journeys.joiner import days
 from tests.journeys.test_members_late import pays_by_hand
 from tests.make import EUR
 
 SLOW = "AT321904300235473204"
-FAILING = "AT861904300235473202"
 
 
 def renews(ana, stripe) -> None:
@@ -103,6 +102,22 @@ def test_a_debit_that_fails_after_its_member_left_is_not_asked_for_again(ana, st
     assert bill.status == "void"
 
 
+def test_whoever_leaves_while_late_reads_of_the_debit_that_is_tried_again(ana, stripe, mailbox, reads):
+    debit_is_under_way(ana, stripe, mailbox)
+    control(stripe, "sepa", payment_intent=newest_charge().payment_intent, outcome="fail")
+    settle(stripe)
+    stripe.advance(seconds=3 * 24 * 3600 + 600)
+    settle(stripe)
+    assert ana.membership.status is MembershipStatus.PAST_DUE
+    assert "A payment on its way€5" in reads("/account")
+    for path in ("/account/leave", f"/leave/{ana.membership.leave_token}"):
+        assert "A payment is still on its way: €5. Should it arrive after you have left" in reads(path)
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    control(stripe, "sepa", payment_intent=newest_charge().payment_intent, outcome="succeed")
+    all_is_said(stripe)
+    assert (state(stripe)["charged"], state(stripe)["refunded"]) == (1000, 500)
+
+
 def test_a_debit_that_comes_after_staff_ended_it_at_once_goes_back(ana, stripe, mailbox):
     debit_is_under_way(ana, stripe, mailbox)
     assert checkout.end_now(ana.membership) is Outcome.AGREED
@@ -145,7 +160,7 @@ def newest_charge():
 
 def test_a_first_debit_that_fails_ends_what_it_was_to_begin(ana, stripe, mailbox):
     """Stripe tries such a debit again days later, when its reader may long have joined in another way."""
-    ana.pays(ana.asks(), card="", iban=FAILING)
+    ana.pays(ana.asks(), card="", iban=SEPA_FAILING)
     settle(stripe)
     all_is_said(stripe)
     mine = ana.membership
@@ -157,7 +172,7 @@ def test_a_first_debit_that_fails_ends_what_it_was_to_begin(ana, stripe, mailbox
 
 
 def test_an_older_first_debit_that_failed_does_not_disturb_the_payment_page_after_it(ana, stripe, mailbox):
-    ana.pays(ana.asks(attempt="one-showing"), card="", iban=FAILING)
+    ana.pays(ana.asks(attempt="one-showing"), card="", iban=SEPA_FAILING)
     settle(stripe)
     first = checkout.latest_session(ana.membership)
     url = ana.asks(attempt="one-showing")

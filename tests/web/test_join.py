@@ -8,7 +8,7 @@ from membership.domain import banners, memberships, plans
 from membership.domain.memberships import Join, Membership, MembershipStatus
 from membership.web import brakes, guards
 from tests import make
-from tests.journeys.donor import Donor
+from tests.journeys.donor import SEPA_FAILING, Donor, settle
 from tests.journeys.donor import control as knob
 from tests.signed_in import as_member
 from tests.web.visitor import beside, control, text, title, tokens, value
@@ -227,6 +227,18 @@ def test_whoever_paid_and_opens_the_way_back_reads_that_it_was_paid(app, stripe)
     (made,) = db.session.scalars(select(Membership))
     assert ana.ours.get(f"{FORM}?cancelled={made.reference}").location == f"/thanks/{made.reference}"
     assert ana.status(made.reference) == "paid"
+
+
+def test_whoever_paid_by_a_debit_that_failed_is_not_said_to_have_turned_back(app, stripe):
+    ana = Donor(app, stripe)
+    ana.pay(ana.start(FORM, price="month-EUR"), card="", iban=SEPA_FAILING)
+    settle(stripe)
+    (made,) = db.session.scalars(select(Membership))
+    assert ana.status(made.reference) == "failed"
+    assert "Often another way to pay helps" in text(ana.ours)
+    ana.ours.get(f"{FORM}?cancelled={made.reference}")
+    assert "The bank did not let the payment through. Nothing was charged." in text(ana.ours)
+    assert "before paying" not in text(ana.ours)
 
 
 def test_another_browser_learns_nothing_of_it(app, client, stripe):

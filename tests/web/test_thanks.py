@@ -7,7 +7,7 @@ from membership.db import db
 from membership.domain import donations
 from membership.domain.donations import Donation, Status
 from tests import make
-from tests.journeys.donor import DECLINED, SEPA_GOOD, Donor, control
+from tests.journeys.donor import DECLINED, SEPA_FAILING, SEPA_GOOD, Donor, control, settle
 from tests.web.visitor import FORM, text, tokens
 
 
@@ -114,6 +114,16 @@ def test_a_declined_card_stays_on_the_payment_page(donor):
     donor.ours.get(f"/thanks/{reference()}")
     assert status(donor.ours) == "failed"  # Stripe was asked: nothing was paid, its page is still open
     assert "Nothing was charged" in text(donor.ours)
+
+
+def test_whoever_paid_by_a_debit_that_failed_is_not_said_to_have_turned_back(donor, stripe):
+    donor.pay(donor.start(), iban=SEPA_FAILING, card="")
+    settle(stripe)
+    donor.ours.get(f"/thanks/{reference()}")
+    assert "Often another way to pay helps" in text(donor.ours)
+    donor.ours.get(f"{FORM}?cancelled={reference()}")
+    assert "The bank did not let the payment through. Nothing was charged." in text(donor.ours)
+    assert "before paying" not in text(donor.ours)
 
 
 def test_the_same_press_after_paying_leads_to_thanks(donor):
