@@ -183,11 +183,10 @@ def _refund(found: facts.RefundFacts, settings: Settings, now: datetime) -> list
             balances.keep(balance)
     if payment.net_minor is None or found.settlement is None:
         return []  # booked after the charge itself, or when its balance transaction is there
-    if found.settlement.currency == payment.settled_currency:
-        room = memberships if payment.membership_id else donations
-        room.book_refund(payment, refund, found.settlement.settlement)
-        if found.failure is not None:
-            room.undo_refund(payment, refund, found.failure.settlement, now=now)
+    room = memberships if payment.membership_id else donations
+    room.book_refund(payment, refund, found.settlement.settlement)
+    if found.failure is not None:
+        room.undo_refund(payment, refund, found.failure.settlement, now=now)
     return []
 
 

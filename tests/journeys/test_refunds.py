@@ -1,14 +1,19 @@
 """Refunds of a membership in the books: in parts, and one that fails after all."""
 
+from datetime import timedelta
+
 import pytest
 
 from membership import mail
-from membership.billing import checkout
+from membership.billing import checkout, converge
 from membership.billing.checkout import Outcome
+from membership.billing.facts import BalanceFacts, RefundFacts
 from membership.db import db
-from membership.domain import ledger, payments, returns
+from membership.domain import fundraisers, ledger, payments, reports, returns, roles
 from membership.domain.memberships import MembershipStatus
 from membership.domain.payments import RefundStatus
+from membership.domain.reports.payments import PaymentFilter, State
+from membership.web.staff.payments import status_of
 from tests import make
 from tests.journeys.donor import control, settle, state
 from tests.journeys.joiner import Joiner, all_of_them, days
@@ -84,6 +89,30 @@ def test_a_dear_second_membership_ends_at_once_and_its_refund_waits_for_somebody
     assert checkout.refund(refund) is Outcome.AGREED
     _days_pass(stripe)
     assert (state(stripe)["refunded"], payments.remaining(paid)) == (1500, EUR("0"))
+
+
+def test_a_refund_that_settled_in_another_currency_is_set_apart_and_not_in_the_books(app, at):
+    """And what else goes back of that payment is booked as ever."""
+    now = at("2027-03-01 12:00")
+    (paid,) = payments.payments_of(make.donation(booked=True).id)
+    for currency in ("USD", "EUR"):
+        moved = BalanceFacts(f"txn_{currency}", "refund", currency, -500, 0, -500, None, now, now, None)
+        found = RefundFacts(f"re_{currency}", paid.stripe_charge_id, 500, "succeeded", now, None, moved, None)
+        converge.CONVERGENCES["refund"].apply(found, make.settings(), now)
+    assert [one.booked_as for one in payments.refunds_of(paid)] == [None, "txn_EUR"]
+    assert (ledger.balance("stripe"), fundraisers.totals_off()) == (1945 - 500, [])
+    assert fundraisers.find_fundraiser("small-newsrooms").raised_minor == 1500
+    assert apart(now) == [("apart", 1)]
+    assert apart(now + timedelta(days=31)) == [], "nothing can be done about it here: the list tells it on"
+    found = reports.payments.page_of(PaymentFilter(state=State.APART))
+    assert [status_of(one) for one in found.rows] == [
+        ("bad", "Set apart: a refund of it settled in another currency and is not in the books")
+    ]
+
+
+def apart(now):
+    found = reports.desk.matters(roles.ABILITIES[roles.Role.TREASURER], now=now)
+    return [(matter.kind, matter.count) for matter in found]
 
 
 def _days_pass(stripe):

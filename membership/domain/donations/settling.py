@@ -25,6 +25,7 @@ from membership.domain.fundraisers import Fundraiser
 from membership.domain.payments import Payment, PaymentStatus, Refund, Settlement
 from membership.domain.payments.arriving import OTHER_CURRENCY, Arrival
 from membership.domain.payments.first import Status
+from membership.domain.payments.refunds import BACK_IN_OTHER_CURRENCY
 from membership.errors import N_, Conflict
 
 NO_PLEDGE = "no-pledge"
@@ -298,4 +299,4 @@ def undo_refund(
 
 
 def _uncounted(payment: Payment) -> bool:
-    return payment.held or payment.apart is not None
+    return payment.held or payment.apart not in (None, BACK_IN_OTHER_CURRENCY)

@@ -45,6 +45,8 @@ UNDER_WAY = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION)
 SENT = (RefundStatus.ASKED, *UNDER_WAY, RefundStatus.SUCCEEDED)
 COUNTED = (RefundStatus.PROPOSED, *SENT)
 """What nobody can give back again: what went back or is on its way, and what waits for a second person."""
+BACK_IN_OTHER_CURRENCY = "refund-other-currency"
+"""Why a payment that is in the books is set apart: a refund of it settled in another currency than it did."""
 PROPOSED = "status = 'proposed'"
 FAILED = "(status = 'failed' OR status = 'canceled' AND stripe_refund_id IS NOT NULL)"
 """What came to nothing at Stripe; a proposal that was taken back was never asked for there."""
@@ -84,9 +86,13 @@ class Refund(Base):
 def book_refund(payment: Payment, refund: Refund, settlement: Settlement) -> bool:
     """Reverse what was recorded, in proportion, cumulatively exact; the rule is never run again.
 
-    What the shares never had (the lost fee) and what the exchange rate changed go to accounts of their own.
-    Returns whether this call posted.
+    What the shares never had (the lost fee) and what the exchange rate changed go to accounts of their own. What
+    settled in another currency is not booked: its payment is set apart. Returns whether this call posted.
     """
+    if settlement.currency != payment.settled_currency:
+        if refund.status in COUNTED:
+            payment.apart = payment.apart or BACK_IN_OTHER_CURRENCY
+        return False
     if ledger.find_entry(settlement.source) is not None:
         return False
     gone = _refunded_before(payment, refund) + refund.amount_minor

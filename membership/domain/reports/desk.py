@@ -20,7 +20,7 @@ from membership.domain.donations import Donation, Review
 from membership.domain.memberships import Membership
 from membership.domain.outbox import Email
 from membership.domain.payments import Payment, Refund, listing
-from membership.domain.payments.refunds import COUNTED
+from membership.domain.payments.refunds import BACK_IN_OTHER_CURRENCY, COUNTED, SENT
 from membership.domain.people import Given, Person, Standing
 from membership.domain.plans import Perk, PerkCode, PerkKind, Plan, PlanPerk, PlanStatus
 from membership.domain.plans.codes import is_free
@@ -118,10 +118,19 @@ def _unreturned(_now: datetime) -> Asked:
     return _refunds(*listing.is_unreturned())
 
 
-def _apart(_now: datetime) -> Asked:
+def _apart(now: datetime) -> Asked:
+    """Until all of it has gone back; where what went back is what cannot be booked, for a month."""
     asked = select(Payment.person_id, Payment.amount_minor, Payment.currency, Payment.paid_at, Payment.apart)
     gone = listing.sum_of(Refund).where(Refund.status.in_(COUNTED)).scalar_subquery()
-    return asked.where(Payment.apart.is_not(None), gone < Payment.amount_minor).order_by(Payment.id.desc())
+    is_back = Payment.apart == BACK_IN_OTHER_CURRENCY
+    lately = exists().where(
+        Refund.payment_id == Payment.id,
+        Refund.status.in_(SENT),
+        Refund.booked_as.is_(None),
+        Refund.asked_at > now - course.MONTH,
+    )
+    which = or_(and_(is_back, lately), and_(~is_back, gone < Payment.amount_minor))
+    return asked.where(Payment.apart.is_not(None), which).order_by(Payment.id.desc())
 
 
 def _doubled(_now: datetime) -> Asked:

@@ -10,6 +10,7 @@ from flask_babel import gettext
 from membership.db import db
 from membership.domain import reports
 from membership.domain.payments import PaymentStatus, get_by_reference, needs_second
+from membership.domain.payments.refunds import BACK_IN_OTHER_CURRENCY
 from membership.domain.reports import Place
 from membership.domain.reports.payments import Paid, PaymentFilter, State
 from membership.domain.roles import Ability
@@ -25,6 +26,7 @@ APART = {
     "no-pledge": N_("belongs to nothing we know"),
     "other-amount": N_("another amount than was asked for"),
     "other-currency": N_("settled in another currency"),
+    "refund-other-currency": N_("a refund of it settled in another currency and is not in the books"),
     "no-rule": N_("no rule to share it by"),
     "twice": N_("paid a second time"),
     "other-subscription": N_("paid for a subscription that another one has replaced"),
@@ -117,7 +119,7 @@ def status_of(paid: Paid) -> tuple[str, str]:
         return "rest", gettext("On its way")
     if paid.status is PaymentStatus.FAILED:
         return "over", gettext("Failed")
-    if paid.refunded >= paid.amount:
+    if paid.refunded >= paid.amount and paid.apart != BACK_IN_OTHER_CURRENCY:
         return "over", gettext("Refunded")
     if paid.apart is not None:
         why = APART.get(paid.apart)
