@@ -111,6 +111,7 @@ def _gift_page(
         says=says,
         done=done_with(donation),
         state=state_of(donation),
+        may_pause=donations.may_pause(donation),
         resumes=resumes(donation),
         has_errors=bool(form.errors or says == "again"),
     )
@@ -121,6 +122,8 @@ def act_on(donation: Donation, form: LeaveForm) -> None:
     if state_of(donation) in ("ended", "stopping"):
         return
     reference, action = donation.reference, str(form.action.data)
+    if action == "pause" and not donations.may_pause(donation):
+        return  # the page says when it can
     donations.note_reason(donation, form.reason.data or "")
     outcome = checkout.stop(donation) if action == "stop" else checkout.pause(donation, days=PAUSE_DAYS)
     db.session.commit()

@@ -119,6 +119,11 @@ class Standing:
         return self.may_change and checkout.may_pause(self.membership)
 
     @property
+    def may_pause_later(self) -> bool:
+        """Whether it can rest once a bank has answered."""
+        return self.may_change and self.membership.interval == "month" and self.under_way is not None
+
+    @property
     def may_mend(self) -> bool:
         """Whether there is a card to change."""
         return self.is_paid and self.state in ("running", "late", "paused")

@@ -1,5 +1,7 @@
 """A renewal that waits for a bank: a debit that is under way, a payment that its holder has to confirm."""
 
+import pytest
+
 from membership import clock
 from membership.billing import account, checkout, inbox, poll
 from membership.billing.checkout import Outcome
@@ -8,13 +10,12 @@ from membership.domain.memberships import MembershipStatus
 from membership.domain.payments import PaymentStatus
 from membership.domain.payments.first import Status
 from membership.domain.roles import Ability
+from membership.errors import Conflict
 from membership.web.standing import Standing
-from tests.journeys.donor import SECURE, SEPA_FAILING, control, settle, state
+from tests.journeys.donor import SECURE, SEPA_FAILING, SEPA_SLOW, control, settle, state
 from tests.journeys.joiner import days
 from tests.journeys.test_members_late import pays_by_hand
 from tests.make import EUR
-
-SLOW = "AT321904300235473204"
 
 
 def renews(ana, stripe) -> None:
@@ -25,7 +26,7 @@ def renews(ana, stripe) -> None:
 
 
 def debit_is_under_way(ana, stripe, mailbox) -> None:
-    ana.pays(ana.asks(), card="", iban=SLOW)
+    ana.pays(ana.asks(), card="", iban=SEPA_SLOW)
     days(stripe, 8)
     renews(ana, stripe)
     assert ana.membership.status is MembershipStatus.ACTIVE
@@ -73,7 +74,7 @@ def test_the_account_names_the_debit_under_way_as_the_mail_does(ana, stripe, mai
 
 
 def test_a_debit_for_a_change_is_named_to_whoever_leaves_as_well(ana, stripe, mailbox, reads):
-    ana.pays(ana.asks(), card="", iban=SLOW)
+    ana.pays(ana.asks(), card="", iban=SEPA_SLOW)
     days(stripe, 8)
     wish = {"plan": plans.get_plan("patron"), "amount": EUR("15.00"), "interval": "month"}
     shown = checkout.preview(ana.membership, **wish)
@@ -100,6 +101,17 @@ def test_a_debit_that_fails_after_its_member_left_is_not_asked_for_again(ana, st
     assert (state(stripe)["charged"], state(stripe)["subscriptions_live"]) == (500, 0)
     (bill,) = account.here().gateway._client.v1.invoices.list({"limit": 1}).data
     assert bill.status == "void"
+
+
+def test_nothing_rests_while_a_debit_is_under_way_that_would_be_tried_again(ana, stripe, mailbox, reads):
+    debit_is_under_way(ana, stripe, mailbox)
+    with pytest.raises(Conflict, match="Once the payment that is due has gone through"):
+        checkout.skip(ana.membership, months=1)
+    for path in ("/account", f"/leave/{ana.membership.leave_token}"):
+        assert "Once the payment that is due has gone through, you can also pause." in reads(path)
+        assert "Pause" not in reads(path)
+    days(stripe, 8)
+    assert "Pause" in reads("/account")
 
 
 def test_whoever_leaves_while_late_reads_of_the_debit_that_is_tried_again(ana, stripe, mailbox, reads):

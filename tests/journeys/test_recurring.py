@@ -10,11 +10,12 @@ from membership.billing import checkout, converge, inbox, poll
 from membership.billing.calls import Call, CallState
 from membership.billing.checkout import Outcome
 from membership.db import db, writing
-from membership.domain import donations, fundraisers, ledger
+from membership.domain import donations, fundraisers, ledger, payments
 from membership.domain.donations import Donation, Schedule
 from membership.domain.payments import Payment
 from tests import make
-from tests.journeys.donor import SECURE, Donor, control, path_of, settle, state
+from tests.journeys.donor import SECURE, SEPA_SLOW, Donor, control, path_of, settle, state
+from tests.web.visitor import text
 
 once = pytest.mark.one_database(
     "the queries are those of the journeys beside it and of tests/billing, which run on both"
@@ -49,6 +50,13 @@ def with_template(mailbox, words: str):
 
 def card_fails_from_now_on(stripe):
     control(stripe, "card", subscription=the_gift().stripe_subscription_id, card_number=FAILS_LATER)
+
+
+def presses_pause(donor, link: str) -> None:
+    donor.ours.get(link)
+    donor.stripe.advance(seconds=5)
+    donor.ours.post(link, data={"csrf_token": donor.ours.field("csrf_token"), "action": "pause"})
+    donor.ours.get(link)
 
 
 def pass_days(stripe, days: int, step: int = 1) -> None:
@@ -169,6 +177,32 @@ def test_a_paused_gift_skips_and_goes_on_by_itself(donor, stripe, mailbox):
     assert the_gift().schedule is Schedule.RUNNING
     assert state(stripe)["charges"] >= 2
     assert ledger.balance("stripe") == state(stripe)["balance"]
+
+
+@once
+def test_a_gift_is_not_paused_while_a_payment_of_it_is_being_made(donor, stripe):
+    """Stripe goes on asking for that one, although we would say that nothing is charged."""
+    donor.thanks(donor.pay(donor.start(interval="month"), card="", iban=SEPA_SLOW))
+    pass_days(stripe, 40, step=8)
+    stripe.advance(seconds=int((the_gift().next_on - clock.now()).total_seconds()) + 2 * 3600)
+    settle(stripe)
+    link = f"/leave/{the_gift().leave_token}"
+    presses_pause(donor, link)
+    assert "Once the payment that is due has gone through, you can also pause." in text(donor.ours)
+    control(
+        stripe,
+        "sepa",
+        payment_intent=payments.payments_of(the_gift().id)[-1].stripe_payment_intent_id,
+        outcome="fail",
+    )
+    settle(stripe)
+    assert the_gift().schedule is Schedule.PAST_DUE
+    presses_pause(donor, link)
+    assert "Once the payment that is due has gone through, you can also pause." in text(donor.ours)
+    pass_days(stripe, 8)
+    assert the_gift().schedule is Schedule.RUNNING
+    presses_pause(donor, link)
+    assert "Nothing is charged until" in text(donor.ours)
 
 
 @once

@@ -13,7 +13,8 @@ from membership import clock
 from membership.billing import account, calls, contacts, turns
 from membership.billing.checkout import asking
 from membership.billing.checkout.asking import Outcome
-from membership.billing.facts import Contact
+from membership.billing.facts import Contact, InvoiceFacts
+from membership.billing.gateway import StripeRefused, StripeUnavailable
 from membership.db import db, writing
 from membership.domain import audit, memberships, payments
 from membership.domain.donations import Donation
@@ -28,10 +29,16 @@ MOST_MONTHS = 3
 def leave(
     membership: Membership, *, by: Person | None = None, reason: str = "", now: datetime | None = None
 ) -> Outcome:
-    """End it with the period that is paid; at once when none is. `by` is of staff; None is its member."""
+    """End it with the period that is paid; at once when none is. `by` is of staff; None is its member.
+
+    What was paid a moment ago counts, so Stripe is asked where we know of nothing.
+    """
     now = now or clock.now()
+    bill = _newest_bill(membership, now)
     with writing():
         membership = _begin(membership)
+        if bill is not None and bill.status == "paid" and membership.started_at is not None:
+            memberships.covered(membership, bill.covers, invoice_id=bill.id)
         if is_closing(membership):  # sooner than with its period, for the reason that was given then
             db.session.commit()
             return Outcome.WAITING
@@ -71,8 +78,10 @@ def skip(membership: Membership, *, months: int, now: datetime | None = None) ->
         raise Conflict(N_("A membership can rest for one, two or three months."))
     with writing():
         membership = _begin(membership)
-        if not may_pause(membership):
+        if not _may_rest(membership):
             raise Conflict(N_("Only a monthly membership that goes on can rest."))
+        if not may_pause(membership):  # should the debit fail, Stripe would ask for it again
+            raise Conflict(N_("Once the payment that is due has gone through, you can also pause."))
         if calls.is_asked(f"change:{membership.stripe_subscription_id}"):
             # what is billed while it rests is void: it would be had for nothing
             raise Conflict(
@@ -86,7 +95,11 @@ def skip(membership: Membership, *, months: int, now: datetime | None = None) ->
 
 
 def may_pause(membership: Membership) -> bool:
-    """Whether it can rest: monthly, going on, nothing late."""
+    """Whether it can rest: monthly, going on, nothing late and no debit under way."""
+    return _may_rest(membership) and memberships.under_way(membership) is None
+
+
+def _may_rest(membership: Membership) -> bool:
     goes_on = membership.status in (MembershipStatus.ACTIVE, MembershipStatus.PAUSED)
     is_left = membership.ended_by is not None or membership.next_at is None
     return goes_on and membership.interval == "month" and not is_left
@@ -296,6 +309,20 @@ def _is_paid_ahead(membership: Membership, now: datetime) -> bool:
         return False
     is_paid = membership.paid_until is not None and membership.paid_until > now
     return is_paid or memberships.under_way(membership) is not None
+
+
+def _newest_bill(membership: Membership, now: datetime) -> InvoiceFacts | None:
+    """The newest invoice at Stripe, where none that we know of pays for what is to come; None while Stripe is silent."""
+    subscription_id = membership.stripe_subscription_id
+    if subscription_id is None or not membership.is_live or _is_paid_ahead(membership, now):
+        return None
+    db.session.commit()
+    quick = account.here().quick
+    try:
+        newest = quick.subscription(subscription_id).latest_invoice_id
+        return quick.invoice(newest) if newest else None
+    except (StripeUnavailable, StripeRefused):
+        return None
 
 
 def _end(membership: Membership, now: datetime) -> Outcome:

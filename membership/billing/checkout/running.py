@@ -33,7 +33,7 @@ def pause(donation: Donation, *, days: int = 91, now: datetime | None = None) ->
     now = now or clock.now()
     with writing():
         donation = _begin(donation)
-        if not donation.stripe_subscription_id:
+        if not donation.stripe_subscription_id or not donations.may_pause(donation):
             return Outcome.REFUSED
         resumes_at = int((now + timedelta(days=days)).timestamp())
         params = {

@@ -10,7 +10,7 @@ from sqlalchemy import or_, select, update
 from membership import clock, vault
 from membership.config import Settings
 from membership.db import db
-from membership.domain import audit, fundraisers, outbox
+from membership.domain import audit, fundraisers, outbox, payments
 from membership.domain.donations.gifts import (
     GOING,
     Donation,
@@ -20,6 +20,7 @@ from membership.domain.donations.gifts import (
     tell_given,
 )
 from membership.domain.fundraisers import Fundraiser, FundraiserStatus
+from membership.domain.payments import PaymentStatus
 from membership.domain.payments.fetched import ENDED, LATE, Standing
 
 ANNOUNCED_BEFORE = timedelta(days=14)
@@ -130,6 +131,13 @@ def stop_asked(donation: Donation, *, by: str) -> None:
             subject_id=donation.reference,
             details={"by": by},
         )
+
+
+def may_pause(donation: Donation) -> bool:
+    """Whether it can rest: it goes on, and no payment of it is under way or tried again, which no pause would stop."""
+    if donation.schedule not in (Schedule.RUNNING, Schedule.PAUSED):
+        return False
+    return all(one.status is not PaymentStatus.PENDING for one in payments.payments_of(donation.id))
 
 
 def note_reason(donation: Donation, reason: str) -> None:

@@ -32,6 +32,7 @@ def _gift_page(
         words=fundraisers.fundraiser_of(found.fundraiser_id).words(locales.locale()),
         payments=payments.payments_of(found.id),
         state=leave.state_of(found),
+        may_pause=donations.may_pause(found),
         resumes=leave.resumes(found),
         done=leave.done_with(found),
         form=form,
