@@ -65,8 +65,7 @@ def receipt_again(
     elif payment.membership_id:
         membership = memberships.membership_of(payment.membership_id)
         template, locale = "membership-receipt", membership.locale
-        told = memberships.receipt(membership, payment, name=contact.name, next_at=None, settings=settings)
-        told["covers_until"] = None  # the period of this payment, which may not be the last one
+        told = memberships.receipt(membership, payment, name=contact.name, settings=settings)
     else:
         return False
     key = f"receipt:{payment.stripe_charge_id}:again:{attempt}"

@@ -1,13 +1,16 @@
 """A receipt says what was bought with its payment, and how often, whatever its member has by now."""
 
-from membership.billing import account, checkout, notices
+from datetime import date, timedelta
+
+from membership import clock
+from membership.billing import account, checkout, inbox, notices
 from membership.billing.facts import Contact
 from membership.db import db
 from membership.domain import payments, people, plans
 from membership.domain.outbox import Email
 from membership.vault import unlock
 from tests import make, signed_in
-from tests.journeys.donor import settle
+from tests.journeys.donor import control, settle
 from tests.journeys.joiner import Joiner, days
 from tests.web.visitor import text
 
@@ -61,3 +64,22 @@ def test_what_is_not_known_of_an_old_payment_is_not_said(app, stripe):
     signed_in.as_member(reader, people.person_of(mine.person_id))
     reader.get(f"/account/receipts/{paid.reference}")
     assert "How often" not in text(reader)
+
+
+def test_a_receipt_that_comes_late_tells_its_own_period(app, stripe):
+    make.the_newsroom()
+    make.plan("friend")
+    Joiner(stripe).joins()
+    control(stripe, "webhooks", modes=["drop"])
+    stripe.advance(days=63)
+    newest, older, _ = account.here().gateway._client.v1.charges.list({"limit": 3}).data
+    until = []
+    for charge in (newest, older):
+        inbox.mark_dirty([("charge", charge.id)], now=clock.now())
+        db.session.commit()
+        while inbox.work():
+            pass
+        told = unlock(db.session.get_one(Email, f"receipt:{charge.id}").sealed)["context"]
+        until.append(date.fromisoformat(told["covers_until"]))
+    newer, older = until
+    assert timedelta(days=28) <= newer - older <= timedelta(days=31)

@@ -79,11 +79,15 @@ def is_let_go(membership: Membership, invoice_id: str | None) -> bool:
     return is_late and membership.ended_by is not None
 
 
-def let_go(membership: Membership) -> None:
-    """It is asked to end at once: a debit that is under way counts as not paid, and goes back should it come."""
+def let_go(membership: Membership, unseen: str | None = None) -> None:
+    """It is asked to end at once: a debit that is under way counts as not paid, and goes back should it come.
+
+    So does `unseen`, an invoice whose payment we have not seen.
+    """
     waits = under_way(membership)
-    if waits is not None and waits.stripe_invoice_id and not membership.late_attempts:
-        membership.late_invoice_id, membership.late_attempts = waits.stripe_invoice_id, 1
+    invoice_id = (waits.stripe_invoice_id if waits else None) or unseen
+    if invoice_id and not membership.late_attempts:
+        membership.late_invoice_id, membership.late_attempts = invoice_id, 1
 
 
 def _apart(membership: Membership, arrival: Arrival) -> str | None:
@@ -199,7 +203,14 @@ def _queue_receipt(
         template="payment-recovered" if is_recovered else "membership-receipt",
         to=arrival.to or "",
         locale=membership.locale,
-        context=receipt(membership, payment, name=name, next_at=arrival.next_at, settings=settings),
+        context=receipt(
+            membership,
+            payment,
+            name=name,
+            covers=arrival.covers,
+            next_at=arrival.next_at,
+            settings=settings,
+        ),
         now=now,
     )
 
@@ -209,12 +220,12 @@ def receipt(
     payment: Payment,
     *,
     name: str | None,
-    next_at: datetime | None,
     settings: Settings,
+    covers: Period | None = None,
+    next_at: datetime | None = None,
 ) -> dict[str, object]:
     """What a receipt of a membership says: what was bought then, whatever it is by now."""
     host, locale = newsroom.find_newsroom(), membership.locale
-    until = membership.paid_until
     return {
         "name": name,
         "plan": plans.plan_of(payment.plan_id or membership.plan_id).words(locale).name,
@@ -222,7 +233,7 @@ def receipt(
         "interval": payment.interval,
         "reference": payment.reference,
         "paid_on": standing.day(payment.paid_at, settings),
-        "covers_until": standing.day(until, settings) if until else None,
+        "covers_until": standing.day(covers.end, settings) if covers else None,
         "next_on": standing.day(next_at, settings) if next_at else None,
         "host": host.donee if host else settings.newsroom_name,
         "statement": settings.statement_descriptor,
