@@ -192,11 +192,16 @@ def _refund(found: facts.RefundFacts, settings: Settings, now: datetime) -> list
 
 def _invoice(found: facts.InvoiceFacts, settings: Settings, now: datetime) -> list[Key]:
     owner = _owner(found.attempt, found.subscription_id)
+    keys: list[Key] = []
     if isinstance(owner, Membership):
         _bill(owner, found, settings, now)
+        if found.status == "paid" and owner.late_invoice_id not in (None, found.id):
+            keys.append(
+                ("invoice", owner.late_invoice_id or "")
+            )  # Stripe would leave it open beside this one
     elif owner is not None and _has_failed(found) and found.again_at is None:
         _give_up(owner, found, now)
-    keys: list[Key] = [("payment_intent", intent_id) for intent_id in found.payment_intent_ids]
+    keys += [("payment_intent", intent_id) for intent_id in found.payment_intent_ids]
     return [*keys, ("subscription", found.subscription_id)] if found.subscription_id else keys
 
 
@@ -205,6 +210,9 @@ def _bill(membership: Membership, found: facts.InvoiceFacts, settings: Settings,
         memberships.covered(membership, found.covers, invoice_id=found.id)
     elif found.status == "void":
         memberships.no_longer_late(membership, found.id)
+    elif _has_failed(found) and found.covers is not None and found.covers.end <= now:
+        # all of its time is over, and hardly any of it was open: the invoice after it decides
+        checkout.note_unpayable(found.id, now=now)
     elif _has_failed(found):
         memberships.late(membership, _failure(found), settings=settings, now=now)
     if membership.status is MembershipStatus.ENDED and found.status in UNPAID:

@@ -121,7 +121,7 @@ def payment_went_through(account: Account, bill: Object) -> None:
     if is_resumption(subscription, bill):
         take_up(account, subscription, "active")
     elif subscription["status"] == "incomplete" or (
-        subscription["status"] in LATE and not _others_failed(account, bill)
+        subscription["status"] in LATE and subscription["latest_invoice"] == bill["id"]
     ):
         account.change(subscription, "customer.subscription.updated", status="active")
 
@@ -144,12 +144,13 @@ def is_retried(account: Account, bill: Object) -> bool:
 
 def payment_failed(account: Account, bill: Object, *, last: bool) -> None:
     subscription = account.get("subscription", invoices.owner(bill))
+    is_newest = subscription["latest_invoice"] == bill["id"]  # it alone decides
     if is_resumption(subscription, bill):
         if bill["_resumes"] == "resume_on_payment_attempt":
             take_up(account, subscription, "past_due")
         elif last:
             abandon(account, subscription, bill)
-    elif subscription["status"] in {*ENDED, "incomplete", "paused", "unpaid"}:
+    elif subscription["status"] in {*ENDED, "incomplete", "paused", "unpaid"} or not is_newest:
         return
     elif last:
         _use_up(account, subscription)

@@ -10,7 +10,7 @@ from membership.billing.checkout import CardOutcome, Outcome
 from membership.domain import ledger, memberships, reports
 from membership.domain.memberships import MembershipStatus
 from membership.domain.roles import Ability
-from tests.journeys.donor import GOOD, control, origin, settle, state
+from tests.journeys.donor import GOOD, SECURE, control, origin, settle, state
 from tests.journeys.joiner import Joiner
 
 
@@ -56,7 +56,7 @@ def test_leaving_while_late_voids_what_was_late_at_once(ana, stripe):
 def test_whoever_left_meanwhile_pays_nothing_with_the_new_card(ana, stripe):
     becomes_late(ana, stripe)
     ana.gives_card()
-    control(stripe, "faults", next=1, kind="429", path="/v1/subscriptions")
+    control(stripe, "faults", next=2, kind="429", path="/v1/subscriptions")  # looked at, then ended
     assert checkout.leave(ana.membership) is Outcome.WAITING
     assert checkout.adopt_card(ana.membership) is CardOutcome.UNCHANGED
     settle(stripe)  # the customer, who has another card, is looked at too
@@ -66,10 +66,10 @@ def test_whoever_left_meanwhile_pays_nothing_with_the_new_card(ana, stripe):
     assert (ana.membership.status, state(stripe)["charges"]) == (MembershipStatus.ENDED, 1)
 
 
-def comes_too_late(ana, stripe, mailbox, *, first=("charge", "invoice", "subscription")):
-    """What was paid by hand is seen in this order; it goes back once, and is thanked for by nobody."""
+def comes_too_late(ana, stripe, mailbox, *, first=("charge", "invoice", "subscription"), bill=None):
+    """What was paid is seen in this order; it goes back once, and is thanked for by nobody."""
     mailbox.clear()
-    sub, bill = ana.membership.stripe_subscription_id, ana.membership.late_invoice_id
+    sub, bill = ana.membership.stripe_subscription_id, bill or ana.membership.late_invoice_id
     (charge,) = account.here().gateway._client.v1.charges.list({"limit": 1}).data
     seen = {"charge": charge.id, "invoice": bill, "subscription": sub}
     for kind in first:
@@ -107,6 +107,27 @@ def test_what_was_paid_a_moment_before_its_member_left_goes_back(ana, stripe, ma
     comes_too_late(ana, stripe, mailbox, first=first)
 
 
+def test_what_was_paid_goes_back_too_when_only_its_subscription_has_been_seen(ana, stripe, mailbox):
+    becomes_late(ana, stripe)
+    assert ana.changes_card("5555555555554444") is CardOutcome.PAID
+    sub, bill = ana.membership.stripe_subscription_id, ana.membership.late_invoice_id
+    inbox.look_at([("subscription", sub)])
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    comes_too_late(ana, stripe, mailbox, bill=bill)
+
+
+def test_a_renewal_that_was_paid_unseen_goes_back_when_its_member_leaves_at_once(ana, stripe, mailbox):
+    ana.joins()
+    control(stripe, "webhooks", modes=["drop"])
+    stripe.advance(days=32)
+    control(stripe, "webhooks", modes=[])
+    sub = ana.membership.stripe_subscription_id
+    (bill,) = account.here().gateway._client.v1.invoices.list({"subscription": sub, "limit": 1}).data
+    assert (bill.status, ana.membership.late_invoice_id) == ("paid", None)
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    comes_too_late(ana, stripe, mailbox, bill=bill.id)
+
+
 def test_what_is_paid_after_the_end_goes_back(ana, stripe, mailbox):
     becomes_late(ana, stripe)
     control(stripe, "webhooks", modes=["drop"])
@@ -139,6 +160,35 @@ def test_a_membership_ends_with_its_last_try_whatever_stripe_is_set_to(ana, stri
     assert account.here().gateway.invoice(late).status == "void"
     assert state(stripe)["subscriptions_live"] == 1
     assert not any("ended" in one["Subject"] for one in mailbox)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the paid one first", "the older one first"])
+def test_an_older_renewal_is_not_asked_for_once_a_later_time_is_paid(ana, stripe, mailbox, first):
+    """Stripe goes by the newest invoice alone, and leaves the older one open; nothing was open in its time."""
+    ana.joins()
+    sub = ana.membership.stripe_subscription_id
+    control(stripe, "card", subscription=sub, card_number=SECURE)
+    stripe.advance(days=32)
+    settle(stripe)
+    older = ana.membership.late_invoice_id
+    control(stripe, "card", subscription=sub, card_number=GOOD)
+    control(stripe, "webhooks", modes=["drop"])
+    stripe.advance(days=31)
+    control(stripe, "webhooks", modes=[])
+    (newest,) = account.here().gateway._client.v1.invoices.list({"limit": 1}).data
+    seen = [("invoice", newest.id), ("invoice", older)]
+    inbox.look_at(seen if first else seen[::-1])
+    mailbox.clear()
+    for _ in range(2):
+        settle(stripe)
+        stripe.advance(seconds=60)
+        checkout.resume_calls()
+    mine = ana.membership
+    assert account.here().gateway.invoice(older).status == "void"
+    assert (mine.status, mine.late_invoice_id, mine.late_attempts) == (MembershipStatus.ACTIVE, None, 0)
+    assert mine.paid_until == mine.next_at
+    assert not any("did not go through" in one["Subject"] for one in mailbox)
+    assert (state(stripe)["charged"], state(stripe)["refunded"]) == (1000, 0)
 
 
 def test_a_payment_by_hand_after_the_last_try_keeps_the_membership_if_stripe_has_it_first(ana, stripe):

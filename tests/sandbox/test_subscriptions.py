@@ -232,7 +232,35 @@ def test_what_becomes_of_used_up_retries_is_set_in_the_dashboard(bench, then, ne
     if then == "unpaid":
         bench.control("card", {"subscription": member.id, "card_number": "4242424242424242"})
         bench.v1.invoices.pay(late.id)
-        assert now_of(bench, member).status == "active"
+        assert now_of(bench, member).status == then  # the newest one decides
+
+
+def test_the_newest_invoice_alone_decides(bench):
+    member = bench.member()
+    bench.control("card", {"customer": member.customer, "card_number": "4000002760003184"})
+    bench.sandbox.advance(days=32)
+    older = bills(bench, member)[-1]
+    bench.control("card", {"subscription": member.id, "card_number": "4242424242424242"})
+    bench.sandbox.advance(days=31)
+    newest = bills(bench, member)[-1]
+    assert (newest.status, bench.v1.invoices.retrieve(older.id).status) == ("paid", "open")
+    assert now_of(bench, member).status == "active"
+
+
+def test_an_older_invoice_that_fails_again_changes_nothing(bench):
+    member = lapsing(bench)
+    bench.sandbox.advance(days=32)
+    older, old = bills(bench, member)[-1], now_of(bench, member)["items"].data[0]
+    bench.control("card", {"subscription": member.id, "card_number": "4242424242424242"})
+    price = {"currency": "eur", "product": old.price.product, "recurring": {"interval": "month"}}
+    dearer = [{"id": old.id, "price_data": price | {"unit_amount": 1500}}]
+    bench.v1.subscriptions.update(member.id, {"items": dearer, "proration_behavior": "always_invoice"})
+    bench.control("card", {"subscription": member.id, "card_number": FAILING})
+    bench.sandbox.advance(days=4)
+    again = bench.v1.invoices.retrieve(older.id)
+    assert again.status == "open"
+    assert again.attempt_count > older.attempt_count
+    assert now_of(bench, member).status == "active"
 
 
 def test_a_new_card_rescues_the_membership(bench):
