@@ -196,9 +196,8 @@ def _invoice(found: facts.InvoiceFacts, settings: Settings, now: datetime) -> li
     if isinstance(owner, Membership):
         _bill(owner, found, settings, now)
         if found.status == "paid" and owner.late_invoice_id not in (None, found.id):
-            keys.append(
-                ("invoice", owner.late_invoice_id or "")
-            )  # Stripe would leave it open beside this one
+            # Stripe would leave that one open beside this one
+            keys.append(("invoice", owner.late_invoice_id or ""))
     elif owner is not None and _has_failed(found) and found.again_at is None:
         _give_up(owner, found, now)
     keys += [("payment_intent", intent_id) for intent_id in found.payment_intent_ids]
