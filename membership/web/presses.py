@@ -38,6 +38,7 @@ def press(page: Page, act: Callable[[], ResponseReturnValue]) -> ResponseReturnV
 
 
 def follow(membership: Membership) -> None:
-    """After a change: look at Stripe's subscription at once, so that the next page tells how it stands now."""
-    if membership.stripe_subscription_id:
-        inbox.look_at([("subscription", membership.stripe_subscription_id)])
+    """After a change: look at Stripe's subscription, and at what was late, so that the next page tells how it stands."""
+    seen = {"subscription": membership.stripe_subscription_id, "invoice": membership.late_invoice_id}
+    if keys := [(kind, one) for kind, one in seen.items() if one]:
+        inbox.look_at(keys)

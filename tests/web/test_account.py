@@ -287,6 +287,7 @@ def test_a_late_payment_is_mended_with_another_card(ana, stripe):
     back = ana.writes_card(answer.location)
     said = ana.follows(back)
     assert "Paid, and all is well" in said
+    assert ana.membership.paid_until > clock.now()  # before any event has come
     settle(stripe)
     assert ana.membership.status is MembershipStatus.ACTIVE
     assert "The card on file pays for this membership" in ana.opens("/account/card/done")  # looked at again

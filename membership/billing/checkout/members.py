@@ -13,7 +13,7 @@ from membership import clock
 from membership.billing import account, calls, contacts, turns
 from membership.billing.checkout import asking
 from membership.billing.checkout.asking import Outcome
-from membership.billing.facts import Contact, InvoiceFacts
+from membership.billing.facts import Contact
 from membership.billing.gateway import StripeRefused, StripeUnavailable
 from membership.db import db, writing
 from membership.domain import audit, memberships, payments
@@ -31,14 +31,12 @@ def leave(
 ) -> Outcome:
     """End it with the period that is paid; at once when none is. `by` is of staff; None is its member.
 
-    What was paid a moment ago counts, so Stripe is asked where we know of nothing.
+    What was paid a moment ago without our having seen it goes back: it was said to end at once.
     """
     now = now or clock.now()
-    bill = _newest_bill(membership, now)
+    unseen = _unseen_bill(membership, now)
     with writing():
         membership = _begin(membership)
-        if bill is not None and bill.status == "paid" and membership.started_at is not None:
-            memberships.covered(membership, bill.covers, invoice_id=bill.id)
         if is_closing(membership):  # sooner than with its period, for the reason that was given then
             db.session.commit()
             return Outcome.WAITING
@@ -49,7 +47,7 @@ def leave(
         tag = audit.Tag.MEMBERSHIP_CANCELLED if by else audit.Tag.MEMBERSHIP_LEFT
         _record(tag, membership, who=by, by=membership.ended_by, reason=reason, now=now)
         if not _is_paid_ahead(membership, now):
-            return _end(membership, now)
+            return _end(membership, now, unseen=unseen)
         calls.supersede(f"change:{membership.stripe_subscription_id}")  # nobody pays for one that is left
         return _update(membership, "ends", {"cancel_at_period_end": True}, now)
 
@@ -311,8 +309,11 @@ def _is_paid_ahead(membership: Membership, now: datetime) -> bool:
     return is_paid or memberships.under_way(membership) is not None
 
 
-def _newest_bill(membership: Membership, now: datetime) -> InvoiceFacts | None:
-    """The newest invoice at Stripe, where none that we know of pays for what is to come; None while Stripe is silent."""
+def _unseen_bill(membership: Membership, now: datetime) -> str | None:
+    """The invoice at Stripe for what is to come, paid or not, of which we have seen no payment.
+
+    None where there is none, and while Stripe is silent.
+    """
     subscription_id = membership.stripe_subscription_id
     if subscription_id is None or not membership.is_live or _is_paid_ahead(membership, now):
         return None
@@ -320,12 +321,14 @@ def _newest_bill(membership: Membership, now: datetime) -> InvoiceFacts | None:
     quick = account.here().quick
     try:
         newest = quick.subscription(subscription_id).latest_invoice_id
-        return quick.invoice(newest) if newest else None
+        bill = quick.invoice(newest) if newest else None
     except (StripeUnavailable, StripeRefused):
         return None
+    is_ahead = bill is not None and bill.covers is not None and bill.covers.end > now
+    return bill.id if bill is not None and is_ahead and bill.status in ("open", "paid") else None
 
 
-def _end(membership: Membership, now: datetime) -> Outcome:
+def _end(membership: Membership, now: datetime, *, unseen: str | None = None) -> Outcome:
     """End it at once: at Stripe where it is paid there, here where it was given."""
     if membership.stripe_subscription_id is None:
         membership.ends_at = now
@@ -334,7 +337,7 @@ def _end(membership: Membership, now: datetime) -> Outcome:
         return Outcome.AGREED
     for family in ("ends", "pause", "card", "change"):
         calls.supersede(f"{family}:{membership.stripe_subscription_id}")
-    memberships.let_go(membership)
+    memberships.let_go(membership, unseen)
     void = None
     if membership.late_invoice_id:
         calls.supersede(f"pay:{membership.late_invoice_id}")

@@ -229,6 +229,7 @@ def subscription(plain: Plain) -> SubscriptionFacts:
         interval=(price.get("recurring") or {}).get("interval") or "",
         method_id=id_of(plain.get("default_payment_method")),
         credit=_credit(plain.get("customer")),
+        latest_invoice_id=id_of(plain.get("latest_invoice")),
     )
 
 

@@ -149,6 +149,7 @@ class SubscriptionFacts:
     interval: str = ""
     method_id: str | None = None
     credit: int = 0
+    latest_invoice_id: str | None = None
 
     @property
     def is_ending(self) -> bool:
