@@ -213,11 +213,14 @@ def _decimals(kind: Currency) -> int:
 # --- showing -----------------------------------------------------------------------------------------------
 
 
-def format(money: Money, locale: Locale | str) -> str:  # noqa: A001 - read as money.format
-    """The amount as the locale writes it, with no decimals when it is whole: €20, 20 €, €20.56, ₾50."""
+def format(money: Money, locale: Locale | str, *, aligned: bool = False) -> str:  # noqa: A001 - read as money.format
+    """The amount as the locale writes it, with no decimals when it is whole: €20, 20 €, €20.56, ₾50.
+
+    `aligned` keeps them, for a column of figures: €20.00 over €20.56.
+    """
     spoken = _locale(str(locale))
     exponent = CURRENCIES[money.currency].exponent
-    whole = money.minor % 10**exponent == 0
+    whole = not aligned and money.minor % 10**exponent == 0
     text: str = _pattern(str(locale), 0 if whole else exponent).apply(
         money.major, spoken, currency_digits=False
     )

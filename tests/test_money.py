@@ -189,6 +189,16 @@ def test_amounts_in_a_locale(minor, currency, locale, shown):
     assert text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ") == shown
 
 
+@pytest.mark.parametrize(
+    ("minor", "currency", "shown"),
+    [(2000, "EUR", "€20.00"), (2056, "EUR", "€20.56"), (500, "JPY", "¥500"), (1000, "KWD", "KWD 1.000")],
+)
+def test_in_a_column_all_have_their_decimals(minor, currency, shown):
+    assert (
+        money.format(Money(minor, currency), "en", aligned=True).replace("\N{NO-BREAK SPACE}", " ") == shown
+    )
+
+
 @given(
     minor=st.integers(-(10**12), 10**12),
     currency=currencies,

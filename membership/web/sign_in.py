@@ -188,7 +188,7 @@ def _link_page(
 def _refused(refusal: DomainError) -> Response:
     """A link that lets nobody in: why, and the way to a new one."""
     unknown = isinstance(refusal, NotFound)
-    heading = gettext("There is no such link") if unknown else gettext("This link is used or over")
+    heading = gettext("There is no such link") if unknown else gettext("This link no longer works")
     return sheets.page(
         "sign_in/refused.html", 404 if unknown else 403, heading=heading, sentence=view.sentence(refusal)
     )

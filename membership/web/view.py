@@ -43,6 +43,11 @@ def money(amount: Money) -> str:
     return money_.format(amount, locales.locale())
 
 
+def figure(amount: Money) -> str:
+    """An amount in a column of them: each with its decimals."""
+    return money_.format(amount, locales.locale(), aligned=True)
+
+
 def currency_name(currency: str) -> str:
     """The name of a currency in the reader's language: "euros"; short for those that are most at home here."""
     short = SHORT_NAMES.get(currency)
@@ -137,6 +142,7 @@ def register(app: Flask, stylesheet: Stylesheet) -> None:
     """Make these known to every template."""
     app.jinja_env.filters.update(
         money=money,
+        figure=figure,
         day=day,
         full_day=full_day,
         moment=moment,
