@@ -374,6 +374,19 @@ def test_an_address_is_corrected_here_and_at_stripe(app, stripe, giver, paid, at
     assert state(stripe, "nino@example.net")["customers"] == 1
 
 
+def test_a_payment_page_opened_under_the_old_address_closes_with_the_correction(app, stripe, giver, paid):
+    Desk(app, "support").does(giver, "address", email="nino@example.net")
+    correction = corrections.open_of(giver)
+    stripe.advance(days=8)
+    again = Donor(app, stripe)
+    url = again.start()
+    desk = Desk(app, "admin", email="giorgi@highland-dispatch.example")
+    assert "here and at Stripe" in desk.does(giver, "correct", correction.reference, action="approve")
+    again.pay(url)
+    settle(stripe)
+    assert (state(stripe)["customers"], state(stripe, "nino@example.net")["customers"]) == (0, 1)
+
+
 def test_the_address_of_a_colleague_is_corrected_by_who_gives_roles(app, ana, at):
     tamar, nana = Desk(app, "support"), Desk(app, "admin")
     roles.grant(ana, roles.Role.ADMIN, by=None)

@@ -46,6 +46,7 @@ from membership.billing.checkout.sessions import (
     has_open,
     is_replaced,
     latest_session,
+    note_closing,
     overdue_sessions,
 )
 
@@ -79,6 +80,7 @@ __all__ = [
     "moves_of",
     "note_address",
     "note_card",
+    "note_closing",
     "note_credit",
     "note_forgetting",
     "note_let_go",

@@ -1,6 +1,6 @@
 """The Checkout Session of a gift or a membership: made once, looked at, closed; a second press finds the same one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -207,6 +207,18 @@ def has_open(subject: Donation | Membership, now: datetime) -> bool:
         Checkout.expires_at > now,
     )
     return db.session.scalar(open_.limit(1)) is not None
+
+
+def note_closing(subjects: Iterable[Donation | Membership], *, now: datetime) -> list[str]:
+    """Record that the open Checkouts of these expire; the keys of the calls. One that was paid meanwhile is refused."""
+    keys = []
+    for subject in (one for one in subjects if asked(one) is Status.PLEDGED):
+        checkout = latest(subject)
+        session_id = checkout.stripe_session_id if checkout and checkout.state is CheckoutState.OPEN else None
+        if session_id and has_open(subject, now):
+            key = calls.fresh_key(f"expire:{session_id}")
+            keys.append(calls.record(key, "sessions.expire", {"id": session_id}, now=now).idem_key)
+    return keys
 
 
 def overdue_sessions(before: datetime) -> list[str]:

@@ -169,6 +169,9 @@ def _correct(person: Person, form: DecideForm, _attempt: Attempt) -> str:
     email = corrections.approve(correction, by=access.person(), name=name, settings=settings, now=now)
     customers = personal_data.customers_of(person)
     keys = checkout.note_address(customers, email, request=correction.reference, now=now)
+    # a payment page that is open would be paid under the old address
+    held = personal_data.holding_of(person, now=now)
+    keys += checkout.note_closing([*held.gifts, *held.memberships], now=now)
     outcome = checkout.ask_all(keys, now=now)
     if outcome is Outcome.REFUSED:
         return gettext(
