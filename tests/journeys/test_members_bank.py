@@ -193,8 +193,9 @@ def test_an_older_first_debit_that_failed_does_not_disturb_the_payment_page_afte
     assert ana.membership.asked is Status.PLEDGED
     ana.pays(url)
     all_is_said(stripe)
-    failed, paid = payments.payments_of(membership_id=ana.membership.id)
-    assert (failed.status, paid.status) == (PaymentStatus.FAILED, PaymentStatus.SUCCEEDED)
+    *failed, paid = payments.payments_of(membership_id=ana.membership.id)  # none, if its end was seen first
+    assert {one.status for one in failed} <= {PaymentStatus.FAILED}
+    assert paid.status is PaymentStatus.SUCCEEDED
     assert (ana.membership.status, paid.apart) == (MembershipStatus.ACTIVE, None)
     assert (state(stripe)["subscriptions_live"], state(stripe)["charges"]) == (1, 1)
 
