@@ -242,6 +242,7 @@ def _failure(found: facts.InvoiceFacts) -> Failure:
         amount=Money(found.remaining, found.currency),
         again_at=found.again_at,
         needs_action=found.needs_action,
+        begins_at=found.covers.start if found.covers else None,
         pay_url=found.pay_url,
         to=contact.email if contact else None,
         name=contact.name if contact else None,

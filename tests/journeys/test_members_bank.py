@@ -220,3 +220,36 @@ def test_a_renewal_that_nobody_confirms_ends_with_the_days_of_grace(ana, stripe,
     assert "could not be made in the last weeks" in words(told)
     assert state(stripe)["subscriptions_live"] == 0
     assert {one.status for one in account.here().gateway._client.v1.invoices.list().data} == {"paid", "void"}
+
+
+def waits_to_be_confirmed(ana, stripe, mailbox) -> None:
+    """One mail says so, with the way to confirm it and no day that is over; then it goes on."""
+    poll.sweep()
+    settle(stripe)
+    assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.PAST_DUE, None)
+    (told,) = mailbox
+    assert account.here().gateway.invoice(ana.membership.late_invoice_id).pay_url in words(told)
+    assert "Open for you until" not in words(told)
+    assert pays_by_hand(ana).status_code == 303
+    settle(stripe)
+    assert (ana.membership.status, ana.membership.late_attempts) == (MembershipStatus.ACTIVE, 0)
+
+
+def test_after_a_rest_too_there_are_days_in_which_to_confirm_a_payment(ana, stripe, mailbox):
+    ana.joins()
+    control(stripe, "card", subscription=ana.membership.stripe_subscription_id, card_number=SECURE)
+    assert checkout.skip(ana.membership, months=1) is Outcome.AGREED
+    settle(stripe)
+    mailbox.clear()
+    stripe.advance(days=63)
+    settle(stripe)
+    waits_to_be_confirmed(ana, stripe, mailbox)
+
+
+@pytest.mark.settings(GRACE_DAYS="0")
+def test_without_days_of_grace_there_is_still_time_to_confirm_a_payment(ana, stripe, mailbox):
+    ana.joins()
+    control(stripe, "card", subscription=ana.membership.stripe_subscription_id, card_number=SECURE)
+    mailbox.clear()
+    renews(ana, stripe)
+    waits_to_be_confirmed(ana, stripe, mailbox)

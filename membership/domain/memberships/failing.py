@@ -18,12 +18,16 @@ from membership.domain.memberships.running import mail_end
 from membership.domain.payments import PaymentStatus
 from membership.money import Money
 
+TO_CONFIRM = timedelta(days=3)
+"""So long a payment waits for its holder at least, where the days of grace are fewer or none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An invoice whose payment failed, as fetched. `again_at` is None when Stripe will not try again.
 
-    It does not where the bank wants the payer to confirm (`needs_action`), however early that is.
+    It does not where the bank wants the payer to confirm (`needs_action`), however early that is. `begins_at` is when
+    the time begins that it asks to be paid for.
     """
 
     invoice_id: str
@@ -34,6 +38,7 @@ class Failure:
     to: str | None
     name: str | None
     needs_action: bool = False
+    begins_at: datetime | None = None
 
 
 def tell_failed(
@@ -79,7 +84,11 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
     is_known = failure.attempts <= membership.late_attempts and (
         membership.late_invoice_id == failure.invoice_id
     )
-    is_over = failure.needs_action and failure.again_at is None and _is_past_grace(membership, settings, now)
+    is_over = (
+        failure.needs_action
+        and failure.again_at is None
+        and _is_past_grace(membership, failure, settings, now)
+    )
     if is_known and (membership.ended_by is not None or not is_over):
         return
     if _is_paid(membership, failure.invoice_id):  # it was fetched just before
@@ -99,10 +108,14 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
     _mail_late(membership, failure, which, settings=settings, now=now)
 
 
-def _is_past_grace(membership: Membership, settings: Settings, now: datetime) -> bool:
-    """Whether the days of grace are over; what staff gave beyond them is no time to confirm a payment in."""
-    until = membership.paid_until
-    return until is not None and until + timedelta(days=settings.grace_days) <= now
+def _is_past_grace(membership: Membership, failure: Failure, settings: Settings, now: datetime) -> bool:
+    """Whether the days of grace are over; what staff gave beyond them is no time to confirm a payment in.
+
+    They are counted from what is to be paid now: what was paid before may have ended long ago, with a rest in between.
+    """
+    began = max((one for one in (membership.paid_until, failure.begins_at) if one), default=None)
+    grace = max(timedelta(days=settings.grace_days), TO_CONFIRM)
+    return began is not None and began + grace <= now
 
 
 def _mail_late(
@@ -123,7 +136,7 @@ def _mail_late(
             "attempt": failure.attempts,
             "which": which,
             "tries_again_on": shown.day(failure.again_at, settings) if failure.again_at else None,
-            "perks_until": shown.day(until, settings) if until else None,
+            "perks_until": shown.day(until, settings) if until and until > now else None,
             "fix_url": settings.link(fix, locale),
             "pay_url": None if which == "last" else failure.pay_url,
             "leave_url": settings.link(f"/leave/{membership.leave_token}", locale),
