@@ -214,7 +214,8 @@ def _bill(membership: Membership, found: facts.InvoiceFacts, settings: Settings,
         checkout.note_unpayable(found.id, now=now)
     elif _has_failed(found):
         memberships.late(membership, _failure(found), settings=settings, now=now)
-    if membership.status is MembershipStatus.ENDED and found.status in UNPAID:
+    is_over = membership.status is MembershipStatus.ENDED or memberships.is_waived(membership, now)
+    if is_over and found.status in UNPAID:
         checkout.note_unpayable(found.id, now=now)
 
 
@@ -278,7 +279,7 @@ def _subscription(seen: SubscriptionSeen, settings: Settings, now: datetime) -> 
             is_asked_to_end=is_asked,
         )
         memberships.follow(owner, standing, settings=settings, now=now)
-        if memberships.is_used_up(owner):
+        if memberships.is_used_up(owner, now):
             checkout.note_let_go(owner, now=now)
         if owner.status is MembershipStatus.ENDED and owner.late_invoice_id is not None:
             checkout.note_unpayable(owner.late_invoice_id, now=now)

@@ -253,3 +253,24 @@ def test_without_days_of_grace_there_is_still_time_to_confirm_a_payment(ana, str
     mailbox.clear()
     renews(ana, stripe)
     waits_to_be_confirmed(ana, stripe, mailbox)
+
+
+def test_a_debit_for_a_change_that_fails_takes_nothing_from_whoever_has_left(ana, stripe, mailbox):
+    ana.pays(ana.asks(), card="", iban=SEPA_SLOW)
+    days(stripe, 8)
+    until, wish = ana.membership.paid_until, {"plan": plans.get_plan("patron"), "amount": EUR("15.00")}
+    shown = checkout.preview(ana.membership, **wish, interval="month")
+    checkout.change(ana.membership, **wish, interval="month", proration_at=shown.proration_at)
+    settle(stripe)
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    settle(stripe)
+    control(stripe, "sepa", payment_intent=newest_charge().payment_intent, outcome="fail")
+    settle(stripe)
+    all_is_said(stripe)
+    mine = ana.membership
+    assert (mine.ends_at, mine.late_attempts, state(stripe)["charged"]) == (until, 0, 500)
+    assert memberships.open_until(mine, grace_days=0) == until  # as the mail said
+    days(stripe, 23)
+    all_is_said(stripe)
+    assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "member")
+    assert (state(stripe)["charged"], state(stripe)["subscriptions_live"]) == (500, 0)

@@ -128,6 +128,23 @@ def test_a_renewal_that_was_paid_unseen_goes_back_when_its_member_leaves_at_once
     comes_too_late(ana, stripe, mailbox, bill=bill.id)
 
 
+def test_a_later_renewal_that_was_paid_unseen_goes_back_where_an_older_one_was_late(ana, stripe, mailbox):
+    ana.joins()
+    sub = ana.membership.stripe_subscription_id
+    control(stripe, "card", subscription=sub, card_number=SECURE)
+    stripe.advance(days=32)
+    settle(stripe)
+    older = ana.membership.late_invoice_id
+    control(stripe, "card", subscription=sub, card_number=GOOD)
+    control(stripe, "webhooks", modes=["drop"])
+    stripe.advance(days=31)
+    control(stripe, "webhooks", modes=[])
+    (newest,) = account.here().gateway._client.v1.invoices.list({"limit": 1}).data
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    comes_too_late(ana, stripe, mailbox, bill=newest.id)
+    assert account.here().gateway.invoice(older).status == "void"
+
+
 def test_what_is_paid_after_the_end_goes_back(ana, stripe, mailbox):
     becomes_late(ana, stripe)
     control(stripe, "webhooks", modes=["drop"])

@@ -263,7 +263,7 @@ def note_unwanted(
 ) -> None:
     """Money came in for what was given back or has ended: record that it goes back, and that nothing more is taken."""
     reason = memberships.why_unwanted(membership, payment, ended_at=ended_at)
-    if reason is None:
+    if reason is None or payment.status is PaymentStatus.FAILED:
         return
     second = _needs_second(reason, payments.payments_of(membership_id=membership.id))
     note_give_back(payment, reason, needs_second=second, now=now)
@@ -337,16 +337,21 @@ def _end(membership: Membership, now: datetime, *, unseen: str | None = None) ->
         return Outcome.AGREED
     for family in ("ends", "pause", "card", "change"):
         calls.supersede(f"{family}:{membership.stripe_subscription_id}")
+    bills = {membership.late_invoice_id}
     memberships.let_go(membership, unseen)
-    void = None
-    if membership.late_invoice_id:
-        calls.supersede(f"pay:{membership.late_invoice_id}")
-        void = note_unpayable(membership.late_invoice_id, now=now)
+    bills.add(membership.late_invoice_id)
+    voids = [_note_unasked(bill, now) for bill in sorted(filter(None, bills))]
     call = calls.record_cancel(membership.stripe_subscription_id, now=now)
     outcome = asking.send(call.idem_key, now)
-    if void is not None and outcome is Outcome.AGREED:
+    for void in voids if outcome is Outcome.AGREED else ():
         asking.send(void, now)  # one that was paid just now is refused, and its money goes back
     return outcome
+
+
+def _note_unasked(invoice_id: str, now: datetime) -> str:
+    """Record that nobody is asked to pay this invoice any more, be it with a new card. The call's key."""
+    calls.supersede(f"pay:{invoice_id}")
+    return note_unpayable(invoice_id, now=now)
 
 
 def _update(

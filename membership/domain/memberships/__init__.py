@@ -26,6 +26,7 @@ from membership.domain.memberships.doubling import (
 from membership.domain.memberships.failing import (
     Failure,
     is_used_up,
+    is_waived,
     late,
     late_bills,
     no_longer_late,
@@ -127,6 +128,7 @@ __all__ = [
     "is_open",
     "is_same",
     "is_used_up",
+    "is_waived",
     "join",
     "keep",
     "lapse",

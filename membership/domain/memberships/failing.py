@@ -95,7 +95,7 @@ def late(membership: Membership, failure: Failure, *, settings: Settings, now: d
         return
     membership.late_invoice_id, membership.late_attempts = failure.invoice_id, failure.attempts
     if membership.ended_by is not None and membership.ends_at is not None:
-        return  # they have left: nobody is asked to pay it, and it ends at once
+        return  # they have left: nobody is asked to pay it
     if is_over:
         membership.ended_by = membership.ended_by or "failed"
         mail_end(membership, to=failure.to, name=failure.name, settings=settings, now=now)
@@ -154,12 +154,27 @@ def _which(failure: Failure) -> str | None:
     return "last"
 
 
-def is_used_up(membership: Membership) -> bool:
+def is_used_up(membership: Membership, now: datetime) -> bool:
     """Whether it goes on at Stripe for nothing: the last try has failed, or the debit of somebody who has left."""
-    has_left = membership.ended_by is not None and membership.ends_at is not None
-    return membership.is_live and (
-        membership.ended_by == "failed" or (has_left and membership.late_attempts > 0)
+    is_over = membership.ended_by == "failed" or (
+        _is_late_and_left(membership) and not _runs(membership, now)
     )
+    return membership.is_live and is_over
+
+
+def is_waived(membership: Membership, now: datetime) -> bool:
+    """Whether nobody is asked for what failed, and it goes on to its end: they have left, and what was paid before it
+    still runs. It was for a change, then.
+    """
+    return membership.is_live and _is_late_and_left(membership) and _runs(membership, now)
+
+
+def _is_late_and_left(membership: Membership) -> bool:
+    return membership.ended_by is not None and membership.ends_at is not None and membership.late_attempts > 0
+
+
+def _runs(membership: Membership, now: datetime) -> bool:
+    return membership.paid_until is not None and membership.paid_until > now
 
 
 def _is_paid(membership: Membership, invoice_id: str) -> bool:

@@ -82,12 +82,13 @@ def is_let_go(membership: Membership, invoice_id: str | None) -> bool:
 def let_go(membership: Membership, unseen: str | None = None) -> None:
     """It is asked to end at once: a debit that is under way counts as not paid, and goes back should it come.
 
-    So does `unseen`, an invoice whose payment we have not seen.
+    So does `unseen`, an invoice whose payment we have not seen, be it that an older one was late.
     """
     waits = under_way(membership)
     invoice_id = (waits.stripe_invoice_id if waits else None) or unseen
-    if invoice_id and not membership.late_attempts:
-        membership.late_invoice_id, membership.late_attempts = invoice_id, 1
+    if invoice_id and not (waits and membership.late_attempts):
+        membership.late_invoice_id = invoice_id
+        membership.late_attempts = max(membership.late_attempts, 1)
 
 
 def _apart(membership: Membership, arrival: Arrival) -> str | None:
