@@ -255,22 +255,33 @@ def test_without_days_of_grace_there_is_still_time_to_confirm_a_payment(ana, str
     waits_to_be_confirmed(ana, stripe, mailbox)
 
 
-def test_a_debit_for_a_change_that_fails_takes_nothing_from_whoever_has_left(ana, stripe, mailbox):
+def leaves_while_a_change_is_paid(ana, stripe, plan: str, amount: str, interval: str) -> None:
+    """And then the debit fails."""
     ana.pays(ana.asks(), card="", iban=SEPA_SLOW)
     days(stripe, 8)
-    until, wish = ana.membership.paid_until, {"plan": plans.get_plan("patron"), "amount": EUR("15.00")}
-    shown = checkout.preview(ana.membership, **wish, interval="month")
-    checkout.change(ana.membership, **wish, interval="month", proration_at=shown.proration_at)
+    wish = {"plan": plans.get_plan(plan), "amount": EUR(amount), "interval": interval}
+    shown = checkout.preview(ana.membership, **wish)
+    checkout.change(ana.membership, **wish, proration_at=shown.proration_at)
     settle(stripe)
     assert checkout.leave(ana.membership) is Outcome.AGREED
     settle(stripe)
     control(stripe, "sepa", payment_intent=newest_charge().payment_intent, outcome="fail")
     settle(stripe)
     all_is_said(stripe)
+
+
+def test_a_debit_for_a_change_that_fails_takes_nothing_from_whoever_has_left(ana, stripe, mailbox):
+    leaves_while_a_change_is_paid(ana, stripe, "patron", "15.00", "month")
     mine = ana.membership
-    assert (mine.ends_at, mine.late_attempts, state(stripe)["charged"]) == (until, 0, 500)
-    assert memberships.open_until(mine, grace_days=0) == until  # as the mail said
+    assert (mine.ends_at, mine.late_attempts, state(stripe)["charged"]) == (mine.paid_until, 0, 500)
+    assert memberships.is_open(mine, grace_days=0, now=clock.now())  # as the mail said
     days(stripe, 23)
     all_is_said(stripe)
+    assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "member")
+    assert (state(stripe)["charged"], state(stripe)["subscriptions_live"]) == (500, 0)
+
+
+def test_a_year_that_was_never_paid_does_not_run_on_for_whoever_has_left(ana, stripe, mailbox):
+    leaves_while_a_change_is_paid(ana, stripe, "friend", "50.00", "year")
     assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "member")
     assert (state(stripe)["charged"], state(stripe)["subscriptions_live"]) == (500, 0)

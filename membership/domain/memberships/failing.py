@@ -157,24 +157,25 @@ def _which(failure: Failure) -> str | None:
 def is_used_up(membership: Membership, now: datetime) -> bool:
     """Whether it goes on at Stripe for nothing: the last try has failed, or the debit of somebody who has left."""
     is_over = membership.ended_by == "failed" or (
-        _is_late_and_left(membership) and not _runs(membership, now)
+        _is_late_and_left(membership) and not _is_paid_to_its_end(membership, now)
     )
     return membership.is_live and is_over
 
 
 def is_waived(membership: Membership, now: datetime) -> bool:
     """Whether nobody is asked for what failed, and it goes on to its end: they have left, and what was paid before it
-    still runs. It was for a change, then.
+    reaches so far. It was for a change, then.
     """
-    return membership.is_live and _is_late_and_left(membership) and _runs(membership, now)
+    return membership.is_live and _is_late_and_left(membership) and _is_paid_to_its_end(membership, now)
 
 
 def _is_late_and_left(membership: Membership) -> bool:
     return membership.ended_by is not None and membership.ends_at is not None and membership.late_attempts > 0
 
 
-def _runs(membership: Membership, now: datetime) -> bool:
-    return membership.paid_until is not None and membership.paid_until > now
+def _is_paid_to_its_end(membership: Membership, now: datetime) -> bool:
+    ends_at, paid_until = membership.ends_at, membership.paid_until
+    return ends_at is not None and paid_until is not None and now < ends_at <= paid_until
 
 
 def _is_paid(membership: Membership, invoice_id: str) -> bool:
