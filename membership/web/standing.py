@@ -89,6 +89,11 @@ class Standing:
         return found.amount if found is not None else None
 
     @property
+    def ends_at_once(self) -> bool:
+        """Whether it does for whoever leaves now: nothing of its time is paid."""
+        return self.state == "late" and not checkout.is_paid_ahead(self.membership, self.now)
+
+    @property
     def pays_until(self) -> datetime | None:
         """The end of what is paid, or of what a debit that is under way pays for."""
         held = self.membership

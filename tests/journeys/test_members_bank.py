@@ -255,33 +255,74 @@ def test_without_days_of_grace_there_is_still_time_to_confirm_a_payment(ana, str
     waits_to_be_confirmed(ana, stripe, mailbox)
 
 
-def leaves_while_a_change_is_paid(ana, stripe, plan: str, amount: str, interval: str) -> None:
-    """And then the debit fails."""
+def changes_by_debit(ana, stripe, plan: str, amount: str, interval: str) -> None:
     ana.pays(ana.asks(), card="", iban=SEPA_SLOW)
     days(stripe, 8)
     wish = {"plan": plans.get_plan(plan), "amount": EUR(amount), "interval": interval}
     shown = checkout.preview(ana.membership, **wish)
     checkout.change(ana.membership, **wish, proration_at=shown.proration_at)
     settle(stripe)
-    assert checkout.leave(ana.membership) is Outcome.AGREED
-    settle(stripe)
+
+
+def debit_fails(stripe) -> None:
     control(stripe, "sepa", payment_intent=newest_charge().payment_intent, outcome="fail")
     settle(stripe)
     all_is_said(stripe)
 
 
-def test_a_debit_for_a_change_that_fails_takes_nothing_from_whoever_has_left(ana, stripe, mailbox):
-    leaves_while_a_change_is_paid(ana, stripe, "patron", "15.00", "month")
+def leaves(ana, stripe) -> None:
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    settle(stripe)
+    all_is_said(stripe)
+
+
+def goes_on_to_what_is_paid(ana, stripe) -> None:
     mine = ana.membership
-    assert (mine.ends_at, mine.late_attempts, state(stripe)["charged"]) == (mine.paid_until, 0, 500)
-    assert memberships.is_open(mine, grace_days=0, now=clock.now())  # as the mail said
+    assert (mine.ends_at, mine.late_attempts) == (mine.paid_until, 0)
+    assert memberships.is_open(mine, grace_days=0, now=clock.now())
     days(stripe, 23)
     all_is_said(stripe)
     assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "member")
     assert (state(stripe)["charged"], state(stripe)["subscriptions_live"]) == (500, 0)
 
 
-def test_a_year_that_was_never_paid_does_not_run_on_for_whoever_has_left(ana, stripe, mailbox):
-    leaves_while_a_change_is_paid(ana, stripe, "friend", "50.00", "year")
+def test_a_debit_for_a_change_that_fails_takes_nothing_from_whoever_has_left(ana, stripe, mailbox):
+    changes_by_debit(ana, stripe, "patron", "15.00", "month")
+    leaves(ana, stripe)
+    debit_fails(stripe)
+    goes_on_to_what_is_paid(ana, stripe)  # as the mail said
+
+
+def test_whoever_leaves_once_a_debit_for_a_change_has_failed_keeps_what_is_paid(ana, stripe, mailbox, reads):
+    changes_by_debit(ana, stripe, "patron", "15.00", "month")
+    debit_fails(stripe)
+    assert ana.membership.status is MembershipStatus.PAST_DUE
+    for path in ("/account/leave", f"/leave/{ana.membership.leave_token}"):
+        assert "verything stays open until" in reads(path)
+        assert "ends at once" not in reads(path)
+    leaves(ana, stripe)
+    goes_on_to_what_is_paid(ana, stripe)
+
+
+def test_a_debit_for_a_change_that_is_tried_again_goes_back_to_whoever_left(ana, stripe, mailbox, reads):
+    changes_by_debit(ana, stripe, "patron", "15.00", "month")
+    debit_fails(stripe)
+    stripe.advance(seconds=3 * 24 * 3600 + 600)
+    settle(stripe)
+    for path in ("/account/leave", f"/leave/{ana.membership.leave_token}"):
+        assert "Should it arrive after you have left, it goes back to you." in reads(path)
+    leaves(ana, stripe)
+    control(stripe, "sepa", payment_intent=newest_charge().payment_intent, outcome="succeed")
+    all_is_said(stripe)
+    mine, there = ana.membership, state(stripe)
+    assert there["charged"] - there["refunded"] == 500
+    assert (mine.is_live, mine.ends_at) == (True, mine.paid_until)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_year_that_was_never_paid_does_not_run_on_for_whoever_leaves(ana, stripe, mailbox, when):
+    changes_by_debit(ana, stripe, "friend", "50.00", "year")
+    for step in (leaves, debit_fails) if when == "before" else (debit_fails, leaves):
+        step(*((ana, stripe) if step is leaves else (stripe,)))
     assert (ana.membership.status, ana.membership.ended_by) == (MembershipStatus.ENDED, "member")
     assert (state(stripe)["charged"], state(stripe)["subscriptions_live"]) == (500, 0)

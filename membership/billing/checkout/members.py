@@ -46,9 +46,11 @@ def leave(
         membership.ended_by = "staff" if by else "member"
         tag = audit.Tag.MEMBERSHIP_CANCELLED if by else audit.Tag.MEMBERSHIP_LEFT
         _record(tag, membership, who=by, by=membership.ended_by, reason=reason, now=now)
-        if not _is_paid_ahead(membership, now):
+        if not is_paid_ahead(membership, now):
             return _end(membership, now, unseen=unseen)
         calls.supersede(f"change:{membership.stripe_subscription_id}")  # nobody pays for one that is left
+        if membership.late_invoice_id and membership.late_attempts:
+            _note_unasked(membership.late_invoice_id, now)
         return _update(membership, "ends", {"cancel_at_period_end": True}, now)
 
 
@@ -267,7 +269,8 @@ def note_unwanted(
         return
     second = _needs_second(reason, payments.payments_of(membership_id=membership.id))
     note_give_back(payment, reason, needs_second=second, now=now)
-    note_let_go(membership, now=now)
+    if not memberships.is_waived(membership, now):
+        note_let_go(membership, now=now)
 
 
 def note_let_go(subject: Donation | Membership, *, now: datetime) -> None:
@@ -301,12 +304,12 @@ def is_returning(membership: Membership) -> bool:
     return has_end and calls.is_asked(f"ends:{membership.stripe_subscription_id}")
 
 
-def _is_paid_ahead(membership: Membership, now: datetime) -> bool:
-    """Whether its period is paid, or a debit that nobody can call back is about to pay for it."""
+def is_paid_ahead(membership: Membership, now: datetime) -> bool:
+    """Whether its period is paid, if only without a change whose debit failed, or a debit is about to pay for it."""
+    until = membership.paid_until
     if membership.status is MembershipStatus.PAST_DUE and membership.late_attempts > 0:
-        return False
-    is_paid = membership.paid_until is not None and membership.paid_until > now
-    return is_paid or memberships.under_way(membership) is not None
+        return until is not None and membership.next_at is not None and now < membership.next_at <= until
+    return (until is not None and until > now) or memberships.under_way(membership) is not None
 
 
 def _unseen_bill(membership: Membership, now: datetime) -> str | None:
@@ -315,7 +318,7 @@ def _unseen_bill(membership: Membership, now: datetime) -> str | None:
     None where there is none, and while Stripe is silent.
     """
     subscription_id = membership.stripe_subscription_id
-    if subscription_id is None or not membership.is_live or _is_paid_ahead(membership, now):
+    if subscription_id is None or not membership.is_live or is_paid_ahead(membership, now):
         return None
     db.session.commit()
     quick = account.here().quick
