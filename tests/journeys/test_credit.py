@@ -323,3 +323,17 @@ def test_credit_goes_with_a_customer_who_was_deleted_at_stripe(ana, stripe):
     assert not ana.membership.credit
     assert matters(stripe) == []
     assert personal_data.hindrance(people.find_by_email(ana.email)) is None
+
+
+def test_a_month_that_credit_paid_for_unseen_is_had_by_whoever_leaves(ana, stripe, mailbox):
+    """No payment could go back for it."""
+    has_credit(ana)
+    control(stripe, "webhooks", modes=["drop"])
+    stripe.advance(days=32)
+    control(stripe, "webhooks", modes=[])
+    assert ana.membership.paid_until < clock.now()
+    assert checkout.leave(ana.membership) is Outcome.AGREED
+    all_is_said(stripe)
+    mine = ana.membership
+    assert (mine.is_live, mine.ends_at, mine.credit) == (True, mine.paid_until, EUR("240"))
+    assert memberships.is_open(mine, grace_days=0, now=clock.now())

@@ -3,10 +3,11 @@
 `give` and `join` are what the forms' buttons do: the same attempt leads to the same open Checkout, to None when it is
 paid (the thanks page), to a new Checkout when the old one expired; with other content the old one is expired first.
 `sessions` is the Checkout itself, `opening` what leads to it, `asking` how changes are asked for, `running` a gift that
-is there, `members` a membership that is there, `changes` its card and plan, `credit` what is left at Stripe when it
-has ended, `customers` Stripe's copy of an address, `products` what is sold.
+is there, `members` a membership that is there, `ahead` what of it is paid, `changes` its card and plan, `credit` what is left
+at Stripe when it has ended, `customers` Stripe's copy of an address, `products` what is sold.
 """
 
+from membership.billing.checkout.ahead import is_paid_ahead
 from membership.billing.checkout.asking import Outcome, note_refund, refund, resume_calls
 from membership.billing.checkout.changes import (
     CardOutcome,
@@ -27,7 +28,6 @@ from membership.billing.checkout.members import (
     end_now,
     go_on,
     is_closing,
-    is_paid_ahead,
     is_returning,
     leave,
     may_pause,

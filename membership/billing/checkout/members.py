@@ -11,10 +11,9 @@ from typing import Any
 
 from membership import clock
 from membership.billing import account, calls, contacts, turns
-from membership.billing.checkout import asking
+from membership.billing.checkout import ahead, asking
 from membership.billing.checkout.asking import Outcome
 from membership.billing.facts import Contact
-from membership.billing.gateway import StripeRefused, StripeUnavailable
 from membership.db import db, writing
 from membership.domain import audit, memberships, payments
 from membership.domain.donations import Donation
@@ -31,10 +30,11 @@ def leave(
 ) -> Outcome:
     """End it with the period that is paid; at once when none is. `by` is of staff; None is its member.
 
-    What was paid a moment ago without our having seen it goes back: it was said to end at once.
+    What was paid a moment ago without our having seen it goes back: it was said to end at once. Where credit paid for
+    it nothing could, so that time is had.
     """
     now = now or clock.now()
-    unseen = _unseen_bill(membership, now)
+    unseen = ahead.find_unseen(membership, now)
     with writing():
         membership = _begin(membership)
         if is_closing(membership):  # sooner than with its period, for the reason that was given then
@@ -43,11 +43,13 @@ def leave(
         if not membership.is_live or (membership.ends_at is not None and not is_returning(membership)):
             db.session.commit()
             return Outcome.AGREED
+        if unseen is not None and ahead.is_paid_by_credit(unseen):
+            memberships.covered(membership, unseen.covers, invoice_id=unseen.id)
         membership.ended_by = "staff" if by else "member"
         tag = audit.Tag.MEMBERSHIP_CANCELLED if by else audit.Tag.MEMBERSHIP_LEFT
         _record(tag, membership, who=by, by=membership.ended_by, reason=reason, now=now)
-        if not is_paid_ahead(membership, now):
-            return _end(membership, now, unseen=unseen)
+        if not ahead.is_paid_ahead(membership, now):
+            return _end(membership, now, unseen=unseen.id if unseen else None)
         calls.supersede(f"change:{membership.stripe_subscription_id}")  # nobody pays for one that is left
         if membership.late_invoice_id and membership.late_attempts:
             _note_unasked(membership.late_invoice_id, now)
@@ -302,33 +304,6 @@ def is_returning(membership: Membership) -> bool:
     """Whether its member has come back and Stripe has yet to answer: until then it has an end."""
     has_end = membership.ends_at is not None and membership.ended_by is None
     return has_end and calls.is_asked(f"ends:{membership.stripe_subscription_id}")
-
-
-def is_paid_ahead(membership: Membership, now: datetime) -> bool:
-    """Whether its period is paid, if only without a change whose debit failed, or a debit is about to pay for it."""
-    until = membership.paid_until
-    if membership.status is MembershipStatus.PAST_DUE and membership.late_attempts > 0:
-        return until is not None and membership.next_at is not None and now < membership.next_at <= until
-    return (until is not None and until > now) or memberships.under_way(membership) is not None
-
-
-def _unseen_bill(membership: Membership, now: datetime) -> str | None:
-    """The invoice at Stripe for what is to come, paid or not, of which we have seen no payment.
-
-    None where there is none, and while Stripe is silent.
-    """
-    subscription_id = membership.stripe_subscription_id
-    if subscription_id is None or not membership.is_live or is_paid_ahead(membership, now):
-        return None
-    db.session.commit()
-    quick = account.here().quick
-    try:
-        newest = quick.subscription(subscription_id).latest_invoice_id
-        bill = quick.invoice(newest) if newest else None
-    except (StripeUnavailable, StripeRefused):
-        return None
-    is_ahead = bill is not None and bill.covers is not None and bill.covers.end > now
-    return bill.id if bill is not None and is_ahead and bill.status in ("open", "paid") else None
 
 
 def _end(membership: Membership, now: datetime, *, unseen: str | None = None) -> Outcome:
