@@ -66,6 +66,22 @@ def test_whoever_left_meanwhile_pays_nothing_with_the_new_card(ana, stripe):
     assert (ana.membership.status, state(stripe)["charges"]) == (MembershipStatus.ENDED, 1)
 
 
+def one_late_and_one_paid_unseen(ana, stripe) -> tuple[str, str]:
+    """A renewal that waits for its bank, and the one after it, paid while our webhook heard nothing: both invoices."""
+    ana.joins()
+    sub = ana.membership.stripe_subscription_id
+    control(stripe, "card", subscription=sub, card_number=SECURE)
+    stripe.advance(days=32)
+    settle(stripe)
+    older = ana.membership.late_invoice_id
+    control(stripe, "card", subscription=sub, card_number=GOOD)
+    control(stripe, "webhooks", modes=["drop"])
+    stripe.advance(days=31)
+    control(stripe, "webhooks", modes=[])
+    (newest,) = account.here().gateway._client.v1.invoices.list({"limit": 1}).data
+    return older, newest.id
+
+
 def comes_too_late(ana, stripe, mailbox, *, first=("charge", "invoice", "subscription"), bill=None):
     """What was paid is seen in this order; it goes back once, and is thanked for by nobody."""
     mailbox.clear()
@@ -129,19 +145,9 @@ def test_a_renewal_that_was_paid_unseen_goes_back_when_its_member_leaves_at_once
 
 
 def test_a_later_renewal_that_was_paid_unseen_goes_back_where_an_older_one_was_late(ana, stripe, mailbox):
-    ana.joins()
-    sub = ana.membership.stripe_subscription_id
-    control(stripe, "card", subscription=sub, card_number=SECURE)
-    stripe.advance(days=32)
-    settle(stripe)
-    older = ana.membership.late_invoice_id
-    control(stripe, "card", subscription=sub, card_number=GOOD)
-    control(stripe, "webhooks", modes=["drop"])
-    stripe.advance(days=31)
-    control(stripe, "webhooks", modes=[])
-    (newest,) = account.here().gateway._client.v1.invoices.list({"limit": 1}).data
+    older, newest = one_late_and_one_paid_unseen(ana, stripe)
     assert checkout.leave(ana.membership) is Outcome.AGREED
-    comes_too_late(ana, stripe, mailbox, bill=newest.id)
+    comes_too_late(ana, stripe, mailbox, bill=newest)
     assert account.here().gateway.invoice(older).status == "void"
 
 
@@ -182,18 +188,8 @@ def test_a_membership_ends_with_its_last_try_whatever_stripe_is_set_to(ana, stri
 @pytest.mark.parametrize("first", [True, False], ids=["the paid one first", "the older one first"])
 def test_an_older_renewal_is_not_asked_for_once_a_later_time_is_paid(ana, stripe, mailbox, first):
     """Stripe goes by the newest invoice alone, and leaves the older one open; nothing was open in its time."""
-    ana.joins()
-    sub = ana.membership.stripe_subscription_id
-    control(stripe, "card", subscription=sub, card_number=SECURE)
-    stripe.advance(days=32)
-    settle(stripe)
-    older = ana.membership.late_invoice_id
-    control(stripe, "card", subscription=sub, card_number=GOOD)
-    control(stripe, "webhooks", modes=["drop"])
-    stripe.advance(days=31)
-    control(stripe, "webhooks", modes=[])
-    (newest,) = account.here().gateway._client.v1.invoices.list({"limit": 1}).data
-    seen = [("invoice", newest.id), ("invoice", older)]
+    older, newest = one_late_and_one_paid_unseen(ana, stripe)
+    seen = [("invoice", newest), ("invoice", older)]
     inbox.look_at(seen if first else seen[::-1])
     mailbox.clear()
     for _ in range(2):
