@@ -126,13 +126,6 @@ def payment_went_through(account: Account, bill: Object) -> None:
         account.change(subscription, "customer.subscription.updated", status="active")
 
 
-def _others_failed(account: Account, bill: Object) -> bool:
-    return any(
-        one["status"] == "open" and one["_first_failed_at"] and one["id"] != bill["id"]
-        for one in invoices.of_subscription(account, invoices.owner(bill))
-    )
-
-
 def is_retried(account: Account, bill: Object) -> bool:
     """Whether a failed invoice is tried again by itself: not the first of all, nor one to be paid by hand."""
     subscription = account.get("subscription", invoices.owner(bill))
@@ -178,7 +171,7 @@ def given_up(account: Account, bill: Object) -> None:
     elif subscription["status"] == "incomplete":
         status = "incomplete_expired" if bill["status"] == "void" else "active"
         account.change(subscription, "customer.subscription.updated", status=status)
-    elif subscription["status"] in LATE and not _others_failed(account, bill):
+    elif subscription["status"] in LATE and subscription["latest_invoice"] == bill["id"]:  # it alone decides
         account.change(subscription, "customer.subscription.updated", status="active")
 
 

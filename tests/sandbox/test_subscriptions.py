@@ -247,6 +247,16 @@ def test_the_newest_invoice_alone_decides(bench):
     assert now_of(bench, member).status == "active"
 
 
+@pytest.mark.parametrize(("which", "then"), [(-1, "active"), (-2, "past_due")])
+def test_the_newest_invoice_alone_decides_when_one_is_void_too(bench, which, then):
+    member = bench.member()
+    bench.control("card", {"customer": member.customer, "card_number": "4000002760003184"})
+    bench.sandbox.advance(days=63)
+    assert [bill.status for bill in bills(bench, member)[-2:]] == ["open", "open"]
+    bench.v1.invoices.void_invoice(bills(bench, member)[which].id)
+    assert now_of(bench, member).status == then
+
+
 def test_an_older_invoice_that_fails_again_changes_nothing(bench):
     member = lapsing(bench)
     bench.sandbox.advance(days=32)
